@@ -37,8 +37,8 @@ type AccountUpdate struct {
 type Bill struct {
 	MchID, BillNo string
 	Packet        packet.ID
-	Fields        []byte // JSON; what a repeat must equal (docs/api/wire.md#idempotency)
-	ClaimURL      string // of the first answer, the same in every repeat
+	Fields        []byte // JSON; keyed hashes of what a repeat must equal (docs/api/wire.md#idempotency)
+	Link          string // token of the root link, the same in every answer
 	At            int64  // milliseconds
 }
 
