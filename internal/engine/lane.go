@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/store"
+)
+
+// order is one caller's wish. decide is called within a group's transaction, and
+// may be called again from the start when the group is retried: it sets the order's
+// result anew each time.
+type order interface {
+	packet() packet.ID // to be locked; 0 for none
+	account() string   // mch_id of the account to be locked; "" for none
+	decide(*group) error
+	// redraw is called when a packet id was taken and nothing was written.
+	redraw() error
+}
+
+// waiting is an order in a lane, and where its answer goes.
+type waiting struct {
+	order order
+	err   error // valid once done is closed
+	done  chan struct{}
+}
+
+// lane is a bounded queue and the state machine that empties it. Orders of one
+// packet always meet in one lane of a process.
+type lane struct {
+	e    *Engine
+	wake chan struct{} // holds one token while the queue may not be empty
+
+	mu     sync.Mutex // guards all below
+	queue  []*waiting
+	closed bool
+}
+
+func newLane(e *Engine) *lane {
+	return &lane{e: e, wake: make(chan struct{}, 1)}
+}
+
+// put queues an order, or refuses with Busy when the lane is full or closed.
+func (l *lane) put(o order) (*waiting, error) {
+	w := &waiting{order: o, done: make(chan struct{})}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.queue) >= l.e.cfg.QueueMax {
+		return nil, fault.Busy
+	}
+	l.queue = append(l.queue, w)
+	l.signal()
+	return w, nil
+}
+
+// signal wakes the committer. The caller holds mu.
+func (l *lane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // a token is there already
+	}
+}
+
+// take removes up to BatchMax orders; more says whether the lane goes on.
+func (l *lane) take() (orders []*waiting, more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(len(l.queue), l.e.cfg.BatchMax)
+	orders, l.queue = l.queue[:n:n], l.queue[n:]
+	if len(l.queue) > 0 {
+		l.signal()
+	}
+	return orders, n > 0 || !l.closed
+}
+
+// close refuses new orders; run returns when those queued are answered.
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.signal()
+}
+
+// run is the committer: it steps until the lane is closed and empty.
+func (l *lane) run() {
+	for range l.wake {
+		if !l.step(context.Background()) {
+			return
+		}
+	}
+}
+
+// step carries out what is queued, as one group, and answers it. It returns false
+// when the lane is closed and empty.
+func (l *lane) step(ctx context.Context) bool {
+	orders, more := l.take()
+	if len(orders) == 0 {
+		if !more {
+			return false
+		}
+		return true
+	}
+	l.e.stats.Groups.Add(1)
+	l.e.stats.Orders.Add(int64(len(orders)))
+	err := l.commit(ctx, orders)
+	for _, w := range orders {
+		if err != nil {
+			w.err = err
+		}
+		close(w.done)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		l.signal() // come round once more, to find the queue empty
+	}
+	return true
+}
+
+// triesMax bounds how often a group is decided anew after it met a row that had
+// changed or an id that was taken.
+const triesMax = 4
+
+// commit decides and writes a group. An error is the answer to every order of it;
+// without one, each order carries its own.
+func (l *lane) commit(ctx context.Context, orders []*waiting) error {
+	for range triesMax {
+		g := newGroup(l.e)
+		err := l.e.cfg.Store.Update(ctx, func(tx store.Tx) error { return g.run(tx, orders) })
+		switch {
+		case err == nil:
+			g.remember()
+			return nil
+		case errors.Is(err, store.ErrStale):
+			l.e.stats.Stale.Add(1)
+			g.forget()
+		case errors.Is(err, store.ErrTaken):
+			if err := redraw(orders); err != nil {
+				return err
+			}
+		case errors.Is(err, store.ErrUnknown):
+			return l.askFate(ctx, g)
+		case fault.CodeOf(err) == fault.Busy:
+			return fault.Busy
+		default:
+			l.e.log.Error("a group was not committed", "orders", len(orders), "error", err)
+			return fault.Busy
+		}
+	}
+	return fault.Busy
+}
+
+func redraw(orders []*waiting) error {
+	for _, w := range orders {
+		if err := w.order.redraw(); err != nil {
+			return &fault.Error{Op: "draw a packet id", Code: fault.Busy, Err: err}
+		}
+	}
+	return nil
+}
+
+// askFate finds out whether a group whose commit was lost had been committed. A
+// transaction is one atom, so one of its entries speaks for all. It asks for
+// FateWait; then the answer is Unknown.
+func (l *lane) askFate(ctx context.Context, g *group) error {
+	g.forget() // whatever the answer, memory must not vouch for this
+	deadline := l.e.cfg.Elapsed() + l.e.cfg.FateWait
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		var written bool
+		err := l.e.cfg.Store.Update(ctx, func(tx store.Tx) (err error) {
+			written, err = g.witness.written(tx)
+			return err
+		})
+		switch {
+		case err == nil && written:
+			g.announce()
+			return nil
+		case err == nil:
+			return fault.Busy
+		case l.e.cfg.Elapsed()+pause > deadline:
+			l.e.stats.Unknown.Add(1)
+			l.e.log.Error("the fate of a commit is not known", "error", err)
+			return fault.Unknown
+		}
+		timer := time.NewTimer(pause)
+		<-timer.C
+	}
+}
+
+// submit gives an order to a lane and waits for its answer, or for ctx: then the
+// order goes on and its outcome is Unknown to this caller.
+func (e *Engine) submit(ctx context.Context, l *lane, o order) error {
+	w, err := l.put(o)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		return fault.Unknown
+	}
+}
