@@ -94,6 +94,7 @@ type Report struct {
 	Packet     store.Packet
 	ListID     string
 	State      packet.State
+	Overdue    bool          // its life is over and the rest not yet refunded
 	Claims     []ReportClaim // by slot
 	RefundedAt int64         // milliseconds; 0 if nothing went back
 }
@@ -142,7 +143,12 @@ func (e *Engine) report(r store.Reader, id packet.ID) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	rep := Report{Packet: row, ListID: id.ListID(e.cfg.Environment), State: row.Head.State(&row.Terms, e.nowMillis())}
+	now := e.nowMillis()
+	rep := Report{
+		Packet: row, ListID: id.ListID(e.cfg.Environment),
+		State:   row.Head.State(&row.Terms, now),
+		Overdue: !row.Head.Ended && now >= row.Terms.ExpiresAt,
+	}
 	for i := range claims {
 		rep.Claims = append(rep.Claims, ReportClaim{e.openid(&row.Terms, &claims[i]), claims[i].Amount, claims[i].At})
 	}

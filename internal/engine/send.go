@@ -186,7 +186,7 @@ func (o *sendOrder) decide(g *group) error {
 		return &fault.Error{Op: "send", Code: fault.Funds}
 	}
 
-	head, entry := packet.Open(o.live.id, o.live.terms)
+	head, entry := packet.New(o.live.id, o.live.terms)
 	if err := head.Check(o.live.terms); err != nil {
 		return &fault.Error{Op: "send", Code: fault.Internal, Err: err}
 	}

@@ -147,3 +147,11 @@ func FieldOf(err error) string {
 	}
 	return ""
 }
+
+// DetailOf returns what err says for people, or "".
+func DetailOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Detail
+	}
+	return ""
+}

@@ -53,6 +53,9 @@ func TestCodeOf(t *testing.T) {
 	if fault.FieldOf(wrapped) != "total_num" || fault.FieldOf(io.EOF) != "" {
 		t.Error("the field at fault is lost or made up")
 	}
+	if fault.DetailOf(wrapped) != "at least 3" || fault.DetailOf(io.EOF) != "" {
+		t.Error("the detail is lost or made up")
+	}
 }
 
 func TestErrorText(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"hongbao.example/hongbao/internal/money"
 )
 
-// Open starts a packet's book: the head and the first entry of a packet that is
+// New starts a packet's book: the head and the first entry of a packet that is
 // sent under t. That the merchant's balance covers it is the account's business.
-func Open(id ID, t *Terms) (Head, Entry) {
+func New(id ID, t *Terms) (Head, Entry) {
 	h := Head{ID: id}
 	return h.append(ledger.Send, t.Total, t.Digest(), t.SentAt)
 }
