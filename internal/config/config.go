@@ -64,6 +64,7 @@ type Packets struct {
 	Law         string   `toml:"law"`
 	Providers   []string `toml:"providers"`
 	Channel     string   `toml:"channel"`
+	Life        Duration `toml:"life"`
 	RefundDelay Duration `toml:"refund_delay"`
 }
 
@@ -89,13 +90,22 @@ func Default() Config {
 		Database:    Database{Path: "hongbao.db"},
 		Packets: Packets{
 			Law: "double-mean", Providers: []string{"sandbox", "ticket"}, Channel: "sandbox",
-			RefundDelay: Duration(time.Minute),
+			Life: Duration(24 * time.Hour), RefundDelay: Duration(time.Minute),
 		},
 		Limits: Limits{
 			QueueMax: 8192, BatchMax: 1024, LiveMax: 100_000, ClaimsPerS: 50,
 			RequestWait: Duration(10 * time.Second), StopWait: Duration(15 * time.Second),
 		},
 	}
+}
+
+// RefundDelay is how long after a packet's end its rest is refunded: at once where
+// packets live less than an hour, so that a sandbox can show it.
+func (c Config) RefundDelay() time.Duration {
+	if time.Duration(c.Packets.Life) < time.Hour {
+		return 0
+	}
+	return time.Duration(c.Packets.RefundDelay)
 }
 
 // Duration is a time.Duration written as "90s" or "24h".
@@ -222,6 +232,10 @@ func (c Config) check() (key, problem string) {
 		return "packets.providers", "the sandbox provider does not exist in production"
 	case !sandbox && c.Packets.Channel == "sandbox":
 		return "packets.channel", "the sandbox channel does not exist in production"
+	case !sandbox && time.Duration(c.Packets.Life) < time.Hour || time.Duration(c.Packets.Life) < time.Second:
+		return "packets.life", "an hour at least; in a sandbox a second"
+	case time.Duration(c.Packets.Life) > 72*time.Hour:
+		return "packets.life", "72h at most"
 	case !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel):
 		return "log_level", "not debug, info, warn or error"
 	}

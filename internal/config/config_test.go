@@ -62,6 +62,9 @@ func TestRefusals(t *testing.T) {
 		"no queue":                {"[limits]\nqueue_max = 0", "2: limits.queue_max: "},
 		"batch too large":         {"[limits]\nbatch_max = 100000", "2: limits.batch_max: "},
 		"negative duration":       {"[limits]\nstop_wait = '-1s'", "2: "},
+		"long life":               {"[packets]\nlife = '73h'", "2: packets.life: "},
+		"short life":              {"[packets]\nlife = '900ms'", "2: packets.life: "},
+		"sandbox life":            {production + "life = '59m'", "6: packets.life: "},
 		"no wait":                 {"[limits]\nrequest_wait = '0s'", "2: limits.request_wait: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -63,6 +63,7 @@ type Config struct {
 	BatchMax    int           // orders in one commit; default 1024
 	LiveMax     int           // packets in memory; default 100,000
 	RefundDelay time.Duration // from a packet's expiry to its refund; default 0
+	SweepOff    bool          // expired packets are another process's business
 	FateWait    time.Duration // how long to ask for the fate of a commit; default 5 s
 }
 
@@ -123,7 +124,9 @@ func New(cfg Config) (*Engine, error) {
 		e.lanes = append(e.lanes, l)
 		e.wait.Go(l.run)
 	}
-	e.wait.Go(func() { e.sweep(ctx) })
+	if !cfg.SweepOff {
+		e.wait.Go(func() { e.sweep(ctx) })
+	}
 	return e, nil
 }
 
@@ -167,6 +170,9 @@ func (e *Engine) Health(ctx context.Context) []string {
 	}
 	return all
 }
+
+// Ready says whether the store can read and write.
+func (e *Engine) Ready(ctx context.Context) bool { return e.cfg.Store.Health(ctx) == nil }
 
 // nowMillis is the engine's time as entries carry it.
 func (e *Engine) nowMillis() int64 { return e.cfg.Now().UnixMilli() }

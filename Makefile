@@ -1,0 +1,35 @@
+# `make` alone says what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt fuzz generate
+
+lint := go tool -modfile=tools/go.mod golangci-lint
+
+help: # this page
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: ## a merchant, a packet and its link on this machine; ARGS='--listen :8080' and the like
+	@go run ./cmd/hongbao demo $(ARGS)
+
+test: check ## everything, check included; installs what it needs
+	@tools/deps
+	@go test -race -shuffle=on -cover -timeout 12m ./... | awk -f tools/floors.awk
+
+check: ## format, vet, lint, architecture; before every commit
+	@$(lint) fmt --diff
+	@go vet ./...
+	@$(lint) run
+	@go test ./internal/archtest
+
+fmt: ## formats the sources
+	@$(lint) fmt
+
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	@grep -rEo --include='*_test.go' '^func Fuzz\w+' . | while IFS=: read -r file func; do \
+		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(or $(FUZZTIME),30s) "$$(dirname "$$file")"; \
+	done
+
+generate: ## writes again what is generated and kept in the repository
+	@go generate ./...

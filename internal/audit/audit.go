@@ -1,0 +1,208 @@
+// Package audit proves that a database is in order, or names the rows that are
+// wrong. It is what hongbao verify runs.
+//
+// It believes no row. A head is compared with the book it was derived from, a book
+// with its own hashes, a claim with the split that was fixed at send, and what
+// crosses between a packet and its merchant with both sides. It does not use the
+// engine, whose work it judges.
+//
+//	settings ─► accounts, entry by entry ─► packets, one by one ─► bills, pairs, totals
+//
+// Each invariant is a pure function over rows already read; the tables in
+// invariant.go list them in the order in which they are checked, and
+// docs/invariants.md says what each means. An invariant of a packet or an account
+// yields at most one finding there: the first row that breaks it.
+//
+// # While the server writes
+//
+// The audit reads in short View transactions and holds nobody up. A packet is read
+// whole in one View, with the entries that mirror its own in the merchant's book;
+// what is written together is seen together, so a packet raises no false alarm.
+//
+// Between a merchant's book and all its packets lies more than one View. An account
+// is read first, up to the head it had when the audit came to it; packets are read
+// later. So each account entry up to that head has its packet's entry visible by
+// then, and what is newer is left out on both sides: a packet whose send came after
+// the head is not counted, a refund or return after the head is taken as if it had
+// not happened. The totals are those of the moment of that head.
+//
+// # Sums
+//
+// Sums wrap here instead of panicking (they are plain +, not money.Fen.Plus), since
+// rows under audit may hold any number. An equation modulo 2⁶⁴ between amounts that
+// are each held against their own bounds is as good as any.
+//
+// # What it cannot see
+//
+// A book that was rewritten from some entry on, hashes and heads included, is in
+// order by itself; it contradicts the receipts that claimants hold and the heads
+// that were served. So does a database that was replaced by an older copy. Claims
+// and entries of a packet whose head or terms are gone are reached by no key; the
+// merchant's book then misses its other side.
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/vault"
+)
+
+// Options say what to look at.
+type Options struct {
+	Packet      packet.ID          // this packet alone, with what mirrors it in its merchant's book; 0: everything
+	Deep        bool               // also open what is sealed: payees, seeds, keys
+	Environment packet.Environment // that the database must be of; empty: whatever it says it is
+	FindingsMax int                // stop after so many; default 100
+}
+
+const findingsMax = 100
+
+// Report is what an audit saw.
+type Report struct {
+	Packets  int64     `json:"packets"`
+	Claims   int64     `json:"claims"`
+	Entries  int64     `json:"entries"` // all others, of packets' and of merchants' books
+	Accounts int64     `json:"accounts"`
+	Payouts  int64     `json:"payouts"`
+	Findings []Finding `json:"findings"` // in the order in which they were made
+	Cut      bool      `json:"cut"`      // stopped at FindingsMax: there may be more
+}
+
+// Finding is one invariant that does not hold.
+type Finding struct {
+	Invariant string `json:"invariant"` // its name in docs/invariants.md
+	Row       string `json:"row"`       // table and key of the first wrong row
+	Detail    string `json:"detail"`    // what is wrong about it; holds no secret
+}
+
+// Run audits a database. It only reads, and may run beside a server. An error means
+// that it could not look, which says nothing about the rows; NotFound that there is
+// no packet of that id. The report then tells how far it came. Where environment or
+// instance key are not the database's, it stops there: all that is sealed would look
+// wrong.
+func Run(ctx context.Context, s store.Store, v *vault.Vault, o Options) (Report, error) {
+	if o.FindingsMax <= 0 {
+		o.FindingsMax = findingsMax
+	}
+	a := &audit{
+		store: s, vault: v, options: o,
+		report:    Report{Findings: []Finding{}},
+		accounts:  make(map[string]*account),
+		claimants: make(map[packet.Claimant]int),
+	}
+	err := a.run(ctx)
+	if errors.Is(err, errFull) {
+		a.report.Cut, err = true, nil
+	}
+	return a.report, err
+}
+
+// audit is one run.
+type audit struct {
+	store       store.Store
+	vault       *vault.Vault
+	options     Options
+	environment packet.Environment // of the database
+	report      Report
+	accounts    map[string]*account
+	claimants   map[packet.Claimant]int // room for one packet's; empty between packets
+}
+
+// errFull ends an audit that has found enough.
+var errFull = errors.New("audit: no room for more findings")
+
+func (a *audit) run(ctx context.Context) error {
+	if err := a.readDatabase(ctx); err != nil || len(a.report.Findings) > 0 {
+		return err
+	}
+	if a.options.Packet != 0 {
+		return a.readPacket(ctx, a.options.Packet)
+	}
+	for _, step := range []func(context.Context) error{a.readAccounts, a.readPackets, a.readCounterparts} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// database is what is true of all rows.
+type database struct {
+	environment, wantEnvironment packet.Environment
+	fingerprint, wantFingerprint string
+}
+
+func (a *audit) readDatabase(ctx context.Context) error {
+	var environment, fingerprint string
+	err := a.view(ctx, "read settings", func(r store.Reader) (err error) {
+		if environment, err = setting(r, store.SettingEnvironment); err != nil {
+			return err
+		}
+		fingerprint, err = setting(r, store.SettingFingerprint)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	a.environment = packet.Environment(environment)
+	d := &database{a.environment, a.options.Environment, fingerprint, a.vault.Fingerprint()}
+	_, err = check(a, ofDatabase, d)
+	return err
+}
+
+// setting reads a setting; empty when it is not there.
+func setting(r store.Reader, name string) (string, error) {
+	value, err := r.Setting(name)
+	if _, err := present(err); err != nil {
+		return "", err
+	}
+	return value, nil
+}
+
+func environmentAgrees(d *database) *wrong {
+	const row = "settings name=" + store.SettingEnvironment
+	switch {
+	case d.environment != packet.Sandbox && d.environment != packet.Production:
+		return wrongf(row, "%q is no environment", string(d.environment))
+	case d.wantEnvironment != "" && d.environment != d.wantEnvironment:
+		return wrongf(row, "the database is of the environment %s, not %s", d.environment, d.wantEnvironment)
+	default:
+		return nil
+	}
+}
+
+func instanceKeyAgrees(d *database) *wrong {
+	if d.fingerprint == d.wantFingerprint {
+		return nil
+	}
+	return wrongf("settings name="+store.SettingFingerprint, "the database is of the instance key %q, not %q", d.fingerprint, d.wantFingerprint)
+}
+
+// view reads in a transaction of its own. f may run more than once.
+func (a *audit) view(ctx context.Context, what string, f func(store.Reader) error) error {
+	err := ctx.Err()
+	if err == nil {
+		err = a.store.View(ctx, f)
+	}
+	if err != nil {
+		return fmt.Errorf("audit: %s: %w", what, err)
+	}
+	return nil
+}
+
+// present tells a row that is there from one that is not; any other error stays one.
+func present(err error) (bool, error) {
+	switch fault.CodeOf(err) { //nolint:exhaustive // all others are errors
+	case fault.OK:
+		return true, nil
+	case fault.NotFound:
+		return false, nil
+	default:
+		return false, err
+	}
+}

@@ -1,0 +1,190 @@
+package audit
+
+import (
+	"slices"
+
+	"hongbao.example/hongbao/internal/ledger"
+	"hongbao.example/hongbao/internal/money"
+	"hongbao.example/hongbao/internal/store"
+)
+
+// payoutOfOne is a share's payouts: a run of the packet's payouts.
+type payoutOfOne []store.Payout
+
+func (p payoutOfOne) slot() int             { return p[0].Slot }
+func (p payoutOfOne) newest() *store.Payout { return &p[len(p)-1] }
+
+// newest cuts payouts, by slot and generation, into those of each share.
+func newest(payouts []store.Payout) (all []payoutOfOne) {
+	for len(payouts) > 0 {
+		n := 1
+		for n < len(payouts) && payouts[n].Slot == payouts[0].Slot {
+			n++
+		}
+		all, payouts = append(all, payouts[:n]), payouts[n:]
+	}
+	return all
+}
+
+// payoutsOf returns the payouts of a slot, or nil.
+func (b *book) payoutsOf(slot int) payoutOfOne {
+	i, ok := slices.BinarySearchFunc(b.newest, slot, func(p payoutOfOne, slot int) int { return p.slot() - slot })
+	if !ok {
+		return nil
+	}
+	return b.newest[i]
+}
+
+func followerCursor(b *book) *wrong {
+	if f := &b.follower; f.Seq > b.Head.Seq {
+		return wrongf(b.followerRow(), "seq %d is beyond the book's %d", f.Seq, b.Head.Seq)
+	}
+	return nil
+}
+
+func (b *book) followerRow() string {
+	return "followers packet_id=" + b.headRow()[len("packets id="):] + " worker=" + payoutWorker
+}
+
+func payoutClaim(b *book) *wrong {
+	for i := range b.payouts {
+		p := &b.payouts[i]
+		switch c := b.claimOf(p.Slot); {
+		case c == nil:
+			return wrongf(payoutRow(p), "nobody has claimed slot %d", p.Slot)
+		case c.Claimant != p.Claimant:
+			return wrongf(payoutRow(p), "to another claimant than the claim's")
+		case c.Amount != p.Amount:
+			return wrongf(payoutRow(p), "%d fen, the claim has %d", int64(p.Amount), int64(c.Amount))
+		case p.MchID != b.Terms.MchID:
+			return wrongf(payoutRow(p), "of the merchant %s, the packet is of %s", p.MchID, b.Terms.MchID)
+		case c.Seq > b.follower.Seq:
+			return wrongf(payoutRow(p), "its claim is entry %d, the worker has come to %d", c.Seq, b.follower.Seq)
+		}
+	}
+	return nil
+}
+
+func payoutGeneration(b *book) *wrong {
+	for _, all := range b.newest {
+		for i := range all {
+			p := &all[i]
+			if !known(p.State) {
+				return wrongf(payoutRow(p), "%q is no state of a payout", string(p.State))
+			}
+			if p.Generation != i+1 {
+				return wrongf(payoutRow(p), "it stands where generation %d is due", i+1)
+			}
+			if i == 0 {
+				continue
+			}
+			switch before := &all[i-1]; {
+			case !failed(before.State):
+				return wrongf(payoutRow(p), "the generation before it is %s", before.State)
+			case before.Returned:
+				return wrongf(payoutRow(p), "the share went back to the merchant before it")
+			}
+		}
+	}
+	return nil
+}
+
+// known says whether a payout can be in a state.
+func known(s store.PayoutState) bool {
+	switch s {
+	case store.PayoutQueued, store.PayoutSubmitting, store.PayoutAccepted, store.PayoutAwaiting,
+		store.PayoutUnknown, store.PayoutCancelling, store.PayoutDone, store.PayoutRefused, store.PayoutCancelled:
+		return true
+	default:
+		return false
+	}
+}
+
+// failed says whether it is certain that nothing was paid and nothing will be.
+func failed(s store.PayoutState) bool {
+	return s == store.PayoutRefused || s == store.PayoutCancelled
+}
+
+func payoutEach(b *book) *wrong {
+	for i := range b.claims {
+		if c := &b.claims[i]; c.Seq <= b.follower.Seq && b.payoutsOf(c.Slot) == nil {
+			return wrongf(claimRow(c), "the worker has come to entry %d and made no payout of it", b.follower.Seq)
+		}
+	}
+	return nil
+}
+
+// owed returns what claimants have of the packet: what their newest payouts hold,
+// if the share has not gone back, and the claims that the worker has not come to.
+func (b *book) owed() (sum money.Fen) {
+	for _, all := range b.newest {
+		if p := all.newest(); !p.Returned {
+			sum += p.Amount
+		}
+	}
+	for i := range b.claims {
+		if c := &b.claims[i]; c.Seq > b.follower.Seq {
+			sum += c.Amount
+		}
+	}
+	return sum
+}
+
+func payoutSum(b *book) *wrong {
+	if owed := b.owed(); b.Head.Claimed != b.Head.Returned+owed {
+		return wrongf(b.headRow(), "claimed is %d, returned %d, payouts and claims to come sum to %d",
+			int64(b.Head.Claimed), int64(b.Head.Returned), int64(owed))
+	}
+	return nil
+}
+
+func payoutReturn(b *book) *wrong {
+	returned := make(map[int]*store.Payout)
+	for i := range b.payouts {
+		p := &b.payouts[i]
+		if !p.Returned {
+			continue
+		}
+		if !failed(p.State) {
+			return wrongf(payoutRow(p), "the share went back to the merchant while the payout is %s", p.State)
+		}
+		returned[p.Slot] = p
+	}
+	for i := range b.entries {
+		e := &b.entries[i]
+		slot, ok := returnedSlot(e)
+		if e.Kind != ledger.Return || !ok {
+			continue
+		}
+		if returned[slot] == nil {
+			return wrongf(entryRow(e), "no payout of slot %d is marked as returned", slot)
+		}
+		delete(returned, slot)
+	}
+	for i := range b.payouts {
+		if p := &b.payouts[i]; returned[p.Slot] == p {
+			return wrongf(payoutRow(p), "marked as returned, no entry returns slot %d", p.Slot)
+		}
+	}
+	return nil
+}
+
+func settled(b *book) *wrong {
+	if !b.Settled {
+		return nil
+	}
+	if !b.Head.Ended {
+		return wrongf(b.headRow(), "settled before its end")
+	}
+	for i := range b.claims {
+		if c := &b.claims[i]; c.Seq > b.follower.Seq {
+			return wrongf(b.headRow(), "settled, and the worker has not come to slot %d", c.Slot)
+		}
+	}
+	for _, all := range b.newest {
+		if p := all.newest(); !p.State.Final() {
+			return wrongf(payoutRow(p), "%s, and the packet is settled", p.State)
+		}
+	}
+	return nil
+}

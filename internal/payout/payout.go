@@ -1,0 +1,99 @@
+// Package payout moves claimed shares to the people who claimed them.
+//
+// The journal is the outbox: a claim in a packet's book is the order to pay. A
+// Worker follows each packet's book by a cursor of its own and keeps one row per
+// attempt, the payout, which it moves on by what a Channel answers.
+//
+//	book ──follow──► queued ─lease─► submitting ─┬─► done
+//	                                             ├─► accepted ───────► done | refused
+//	     every answer that is not understood     ├─► awaiting_user ──► done | cancelled
+//	     is unknown, and unknown is asked about  ├─► unknown ──ask───► any of these
+//	     before anything is sent again           └─► refused
+//
+// # Why nobody is paid twice
+//
+// A payout has one rail key, a plain hash of what names it (Key), so that the rail
+// itself knows a repeat, even after a restore from an older backup. The exact
+// request is frozen in the row before it leaves, and whatever is sent again is sent
+// with the same key and the same bytes. A second key for the same share (the next
+// generation) is made only when the rail has refused the one before. No timer
+// refuses anything: a share returns to the merchant on the rail's refusal only.
+//
+// # Steps
+//
+// Everything a Worker does is a step that can be cut off anywhere and done again:
+//
+//	Follow   book → payouts and cursor, in one transaction; then what a refused
+//	         payout leads to (return or wait), then Settle
+//	Round    lease the payouts that are due (compare and swap) · call the channel,
+//	         with no transaction open · apply the answers, in one transaction
+//	Scan     Follow for packets of which something may remain to be done
+//
+// A worker that dies between lease and answer leaves rows under a lease. When the
+// lease is over they are unknown, never queued.
+//
+// # What is checked before money moves
+//
+// The book is hash-chained, its rows are not out of reach: whoever can write to the
+// database could try to redirect a share. So claimant, payee, amount and rail key are
+// computed anew before a payout is made and again before it is first sent; when one
+// of them is not what the packet's book was written for, the packet is held.
+package payout
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"strconv"
+
+	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/store"
+)
+
+// crockford writes digits and capitals without I, L, O and U.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// ClaimID names a claim to a rail: the packet's send_listid and the claimant, never
+// the slot, so that after a restore the same person yields the same rail key.
+func ClaimID(listID string, who packet.Claimant) string {
+	return listID + "/" + hex.EncodeToString(who[:])
+}
+
+// Key is the idempotency key of one attempt to pay a claim, 28 characters of
+// [0-9A-Z]: "HB" and the first 16 bytes, in Crockford's base 32, of
+//
+//	SHA-256("hb-payout-v1" 0x00 mch_id 0x00 claim id 0x00 generation in decimal)
+//
+// Nothing secret and nothing random goes in: what would be lost with a key or a
+// database could not be derived again, and the share would be paid twice.
+func Key(mchID, claimID string, generation int) string {
+	sum := sha256.Sum256([]byte("hb-payout-v1\x00" + mchID + "\x00" + claimID + "\x00" + strconv.Itoa(generation)))
+	return "HB" + base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(sum[:16])
+}
+
+// Word is how far a share has come, in the claim page's one word: held, due, moving,
+// confirm, paid, failed or returned. found is false while there is no payout yet.
+func Word(p store.Payout, found bool) string {
+	switch {
+	case !found:
+		return "due"
+	case p.Returned:
+		return "returned"
+	case p.Held && !p.State.Final():
+		return "held"
+	}
+	switch p.State {
+	case store.PayoutQueued:
+		return "due"
+	case store.PayoutAwaiting:
+		return "confirm"
+	case store.PayoutDone:
+		return "paid"
+	case store.PayoutRefused, store.PayoutCancelled:
+		return "failed"
+	case store.PayoutSubmitting, store.PayoutAccepted, store.PayoutUnknown, store.PayoutCancelling:
+		return "moving"
+	default:
+		return "moving"
+	}
+}

@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"hongbao.example/hongbao/internal/ledger"
+	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/store"
+)
+
+// reader reads in the transaction of a session.
+type reader struct{ *session }
+
+func (r reader) Setting(name string) (string, error) {
+	return one(r.session, settingRow, (*row).text, name)
+}
+
+func (r reader) Merchant(mchID string) (store.Merchant, error) {
+	return one(r.session, merchantRow, scanMerchant, mchID)
+}
+
+func (r reader) Merchants() ([]store.Merchant, error) {
+	return list(r.session, merchantList, scanMerchant)
+}
+
+func (r reader) Keys(mchID string) ([]store.Key, error) {
+	return list(r.session, keyList, scanKey, mchID)
+}
+
+func (r reader) Account(mchID string) (ledger.Book, error) {
+	return one(r.session, accountRow, scanAccount, mchID)
+}
+
+func (r reader) AccountEntries(mchID string, after uint64, limit int) ([]ledger.Entry, error) {
+	return list(r.session, accountEntryList, scanAccountEntry, mchID, int64(after), int64(limit))
+}
+
+func (r reader) AccountEntry(mchID, ref string) (ledger.Entry, error) {
+	return one(r.session, accountEntryRow, scanAccountEntry, mchID, ref)
+}
+
+func (r reader) Bill(mchID, billNo string) (store.Bill, error) {
+	return one(r.session, billRow, scanBill, mchID, billNo)
+}
+
+func (r reader) Bills(mchID, after string, limit int) ([]store.Bill, error) {
+	return list(r.session, billList, scanBill, mchID, after, int64(limit))
+}
+
+func (r reader) Packet(id packet.ID) (store.Packet, error) {
+	return one(r.session, packetRow, scanPacket, int64(id))
+}
+
+func (r reader) Packets(after packet.ID, limit int) ([]store.Packet, error) {
+	return list(r.session, packetList, scanPacket, int64(after), int64(limit))
+}
+
+func (r reader) PacketsOf(mchID string, before packet.ID, limit int) ([]store.Packet, error) {
+	return list(r.session, packetListOf, scanPacket, mchID, int64(before), int64(limit))
+}
+
+func (r reader) Claims(id packet.ID, after uint64) ([]packet.Claim, error) {
+	return list(r.session, claimList, scanClaim, int64(id), int64(after))
+}
+
+func (r reader) Entries(id packet.ID) ([]packet.Entry, error) {
+	return list(r.session, entryList, scanEntry, int64(id))
+}
+
+func (r reader) Due(at int64, limit int) ([]packet.ID, error) {
+	return list(r.session, dueList, (*row).id, at, int64(limit))
+}
+
+func (r reader) Follower(id packet.ID, worker string) (store.Follower, error) {
+	f := store.Follower{Packet: id, Worker: worker}
+	err := r.each(followerRow, func(r *row) { f.Seq, f.Fence = r.uint(), r.uint() }, int64(id), worker)
+	return f, err
+}
+
+func (r reader) Unsettled(after packet.ID, limit int) ([]packet.ID, error) {
+	return list(r.session, unsettledList, (*row).id, int64(after), int64(limit))
+}
+
+func (r reader) Payouts(id packet.ID) ([]store.Payout, error) {
+	return list(r.session, payoutList, scanPayout, int64(id))
+}
+
+func (r reader) PayoutsDue(at int64, limit int) ([]store.Payout, error) {
+	return list(r.session, payoutDueList, scanPayout, at, int64(limit))
+}
+
+func (r reader) PayoutEvents(id packet.ID) ([]store.PayoutEvent, error) {
+	return list(r.session, payoutEventList, scanPayoutEvent, int64(id))
+}

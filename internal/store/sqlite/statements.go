@@ -1,0 +1,157 @@
+package sqlite
+
+import "strings"
+
+// query names a statement of the table below.
+type query int
+
+const (
+	beginRead query = iota
+	beginWrite
+	commit
+	rollback
+	journalMode
+	checkpoint
+	checkpointAll
+
+	settingRow
+	merchantRow
+	merchantList
+	keyList
+	accountRow
+	accountEntryRow
+	accountEntryList
+	billRow
+	billList
+	packetRow
+	packetList
+	packetListOf
+	packetSeq
+	claimList
+	entryList
+	dueList
+	followerRow
+	unsettledList
+	payoutList
+	payoutDueList
+	payoutEventList
+
+	packetInsert
+	termsInsert
+	headMove
+	headUpdate
+	packetSettle
+	claimInsert
+	entryInsert
+	accountUpdate
+	accountEntryInsert
+	billInsert
+	followerInsert
+	followerUpdate
+	payoutInsert
+	payoutUpdate
+	payoutEventInsert
+	settingInsert
+	merchantInsert
+	merchantUpdate
+	accountInsert
+	keyInsert
+	keyRetire
+	ticketForget
+	ticketInsert
+)
+
+// Columns, in the order in which rows are scanned and written.
+const (
+	headColumns         = "id, seq, hash, at, claimed_num, claimed, refunded, returned, held, ended, settled, expires_at"
+	termsColumns        = "packet_id, mch_id, mch_billno, type, wxappid, send_name, wishing, act_name, remark, total, num, law, min, cap, commitment, seed, providers, channel, claimant_key, link_key, sent_at, expires_at, secret, seed_ref"
+	claimColumns        = "packet_id, claimant, seq, slot, parent, amount, at, payee_hash, hash, payee, name"
+	entryColumns        = "packet_id, seq, kind, amount, at, note, hash"
+	payoutColumns       = "packet_id, claimant, generation, slot, mch_id, channel, rail_key, amount, payee, frozen, state, version, attempts, next_check, lease, operator, held, mendable, returned, code, rail_ref, created_at, updated_at"
+	eventColumns        = "packet_id, claimant, generation, num, state, source, evidence, at"
+	accountColumns      = "mch_id, seq, balance, hash, at"
+	accountEntryColumns = "mch_id, seq, kind, ref, amount, at, hash"
+	billColumns         = "mch_id, mch_billno, packet_id, fields, link, at"
+	merchantColumns     = "mch_id, name, created_at, settings"
+	keyColumns          = "mch_id, id, use, alg, sealed, public, created_at, not_after"
+)
+
+// queries is every statement this package runs. No list walks a table that grows:
+// each is one key or index, from a given place on.
+var queries = [...]string{
+	beginRead:     "BEGIN",
+	beginWrite:    "BEGIN IMMEDIATE",
+	commit:        "COMMIT",
+	rollback:      "ROLLBACK",
+	journalMode:   "PRAGMA journal_mode",
+	checkpoint:    "PRAGMA wal_checkpoint(PASSIVE)",
+	checkpointAll: "PRAGMA wal_checkpoint(TRUNCATE)",
+
+	settingRow:       "SELECT value FROM settings WHERE name = ?",
+	merchantRow:      "SELECT " + merchantColumns + " FROM merchants WHERE mch_id = ?",
+	merchantList:     "SELECT " + merchantColumns + " FROM merchants ORDER BY mch_id",
+	keyList:          "SELECT " + keyColumns + " FROM keys WHERE mch_id = ? ORDER BY created_at DESC, id",
+	accountRow:       "SELECT " + accountColumns + " FROM accounts WHERE mch_id = ?",
+	accountEntryRow:  "SELECT " + accountEntryColumns + " FROM account_entries WHERE mch_id = ? AND ref = ?",
+	accountEntryList: "SELECT " + accountEntryColumns + " FROM account_entries WHERE mch_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+	billRow:          "SELECT " + billColumns + " FROM bills WHERE mch_id = ? AND mch_billno = ?",
+	billList:         "SELECT " + billColumns + " FROM bills WHERE mch_id = ? AND mch_billno > ? ORDER BY mch_billno LIMIT ?",
+
+	packetRow:    selectPackets("t.packet_id = ?"),
+	packetList:   selectPackets("t.packet_id > ? ORDER BY t.packet_id LIMIT ?"),
+	packetListOf: selectPackets("t.mch_id = ? AND t.packet_id < ? ORDER BY t.packet_id DESC LIMIT ?"),
+	packetSeq:    "SELECT seq FROM packets WHERE id = ?",
+	claimList:    "SELECT " + claimColumns + " FROM claims WHERE packet_id = ? AND seq > ? ORDER BY slot",
+	entryList:    "SELECT " + entryColumns + " FROM entries WHERE packet_id = ? ORDER BY seq",
+	dueList:      "SELECT id FROM packets WHERE ended = 0 AND held = 0 AND expires_at <= ? ORDER BY expires_at, id LIMIT ?",
+
+	followerRow:     "SELECT seq, fence FROM followers WHERE packet_id = ? AND worker = ?",
+	unsettledList:   "SELECT id FROM packets WHERE settled = 0 AND id > ? ORDER BY id LIMIT ?",
+	payoutList:      "SELECT " + payoutColumns + " FROM payouts WHERE packet_id = ? ORDER BY slot, generation",
+	payoutDueList:   "SELECT " + payoutColumns + " FROM payouts WHERE state NOT IN ('done', 'refused', 'cancelled') AND operator = 0 AND next_check <= ? ORDER BY next_check, packet_id, claimant, generation LIMIT ?",
+	payoutEventList: "SELECT " + eventColumns + " FROM payout_events WHERE packet_id = ? ORDER BY claimant, generation, num",
+
+	packetInsert: insertInto("packets", headColumns),
+	termsInsert:  insertInto("terms", termsColumns),
+	// headMove is headUpdate for a packet that is and stays open and unsettled. It
+	// names no column of an index, so that none has to be rewritten.
+	headMove:     "UPDATE packets SET seq = ?, hash = ?, at = ?, claimed_num = ?, claimed = ?, refunded = ?, returned = ? WHERE id = ? AND seq = ? AND held = 0 AND ended = 0 AND settled = 0",
+	headUpdate:   "UPDATE packets SET seq = ?, hash = ?, at = ?, claimed_num = ?, claimed = ?, refunded = ?, returned = ?, held = ?, ended = ?, settled = 0 WHERE id = ? AND seq = ?",
+	packetSettle: "UPDATE packets SET settled = 1 WHERE id = ?",
+	claimInsert:  insertInto("claims", claimColumns),
+	entryInsert:  insertInto("entries", entryColumns),
+
+	accountUpdate:      "UPDATE accounts SET seq = ?, balance = ?, hash = ?, at = ? WHERE mch_id = ? AND seq = ?",
+	accountEntryInsert: insertInto("account_entries", accountEntryColumns),
+	billInsert:         insertInto("bills", billColumns),
+
+	followerInsert: insertInto("followers", "packet_id, worker, seq, fence"),
+	followerUpdate: "UPDATE followers SET seq = ?, fence = ? WHERE packet_id = ? AND worker = ? AND seq = ? AND fence = ?",
+	payoutInsert:   insertInto("payouts", payoutColumns),
+	payoutUpdate: "UPDATE payouts SET payee = ?, frozen = ?, state = ?, version = ?, attempts = ?, next_check = ?, lease = ?, operator = ?, held = ?, mendable = ?, returned = ?, code = ?, rail_ref = ?, updated_at = ?" +
+		" WHERE packet_id = ? AND claimant = ? AND generation = ? AND version = ?",
+	payoutEventInsert: "INSERT INTO payout_events (" + eventColumns + ") SELECT ?, ?, ?, coalesce(max(num), 0) + 1, ?, ?, ?, ?" +
+		" FROM payout_events WHERE packet_id = ? AND claimant = ? AND generation = ?",
+
+	settingInsert:  insertInto("settings", "name, value"),
+	merchantInsert: insertInto("merchants", merchantColumns),
+	merchantUpdate: "UPDATE merchants SET name = ?, settings = ? WHERE mch_id = ?",
+	accountInsert:  insertInto("accounts", accountColumns),
+	keyInsert:      insertInto("keys", keyColumns),
+	keyRetire:      "UPDATE keys SET not_after = ? WHERE mch_id = ? AND use = ? AND (not_after = 0 OR not_after > ?)",
+	ticketForget:   "DELETE FROM tickets WHERE mch_id = ? AND expires_at < ?",
+	ticketInsert:   insertInto("tickets", "mch_id, jti, expires_at"),
+}
+
+func insertInto(table, columns string) string {
+	marks := "?" + strings.Repeat(", ?", strings.Count(columns, ","))
+	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + marks + ")"
+}
+
+func selectPackets(where string) string {
+	of := func(table, columns string) string {
+		return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
+	}
+	return "SELECT " + of("p", headColumns) + ", " + of("t", termsColumns) +
+		" FROM terms AS t JOIN packets AS p ON p.id = t.packet_id WHERE " + where
+}

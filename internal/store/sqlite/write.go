@@ -1,0 +1,218 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/ledger"
+	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/store"
+)
+
+// tx reads and writes in the transaction of a session. Locks are the file's: while
+// one transaction writes, no other does.
+type tx struct{ reader }
+
+func (t tx) LockPackets(ids []packet.ID) ([]uint64, error) {
+	if !slices.IsSorted(ids) {
+		return nil, t.fail(errors.New("sqlite: packets are locked out of order"))
+	}
+	seqs := make([]uint64, len(ids))
+	for i, id := range ids {
+		if err := t.each(packetSeq, func(r *row) { seqs[i] = r.uint() }, int64(id)); err != nil {
+			return nil, err
+		}
+	}
+	return seqs, nil
+}
+
+func (t tx) LockAccounts(mchIDs []string) ([]ledger.Book, error) {
+	if !slices.IsSorted(mchIDs) {
+		return nil, t.fail(errors.New("sqlite: accounts are locked out of order"))
+	}
+	books := make([]ledger.Book, len(mchIDs))
+	for i, mchID := range mchIDs {
+		var err error
+		if books[i], err = t.Account(mchID); err != nil {
+			return nil, err
+		}
+	}
+	return books, nil
+}
+
+// every applies write to each of rows, up to the first error.
+func every[T any](rows []T, write func(*T) error) error {
+	for i := range rows {
+		if err := write(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tx) InsertPackets(packets []store.Packet) error {
+	return every(packets, func(p *store.Packet) error {
+		h, m := &p.Head, &p.Terms
+		if err := t.insert(store.ErrTaken, packetInsert,
+			int64(h.ID), int64(h.Seq), h.Hash[:], h.At, int64(h.ClaimedNum), int64(h.Claimed), int64(h.Refunded), int64(h.Returned),
+			h.Held, h.Ended, p.Settled, m.ExpiresAt); err != nil {
+			return err
+		}
+		return t.insert(store.ErrTaken, termsInsert,
+			int64(h.ID), m.MchID, m.BillNo, string(m.Type), m.AppID, m.SendName, m.Wishing, m.ActName, m.Remark,
+			int64(m.Total), int64(m.Num), string(m.Law), int64(m.Min), int64(m.Cap), m.Commitment[:],
+			m.Seed[:], m.Providers, m.Channel, int64(m.ClaimantKey), int64(m.LinkKey), m.SentAt, m.ExpiresAt,
+			bytes(p.Secret), bytes(p.SeedRef))
+	})
+}
+
+func (t tx) UpdateHeads(updates []store.HeadUpdate) error { return every(updates, t.updateHead) }
+
+// updateHead first tries the statement that leaves the indexes alone. That finds no
+// row of a packet that was held or settled, nor of one that has moved.
+func (t tx) updateHead(u *store.HeadUpdate) error {
+	h := &u.To
+	if !h.Held && !h.Ended {
+		n, err := t.exec(headMove, int64(h.Seq), h.Hash[:], h.At, int64(h.ClaimedNum),
+			int64(h.Claimed), int64(h.Refunded), int64(h.Returned), int64(h.ID), int64(u.From))
+		if err != nil || n == 1 {
+			return err
+		}
+	}
+	return t.swap(headUpdate, int64(h.Seq), h.Hash[:], h.At, int64(h.ClaimedNum),
+		int64(h.Claimed), int64(h.Refunded), int64(h.Returned), h.Held, h.Ended, int64(h.ID), int64(u.From))
+}
+
+func (t tx) InsertClaims(claims []packet.Claim) error {
+	return every(claims, func(c *packet.Claim) error {
+		var parent driver.Value
+		if c.Parent != packet.NoParent {
+			parent = int64(c.Parent)
+		}
+		return t.insert(store.ErrStale, claimInsert, int64(c.Packet), c.Claimant[:], int64(c.Seq), int64(c.Slot), parent,
+			int64(c.Amount), c.At, c.PayeeHash[:], c.Hash[:], c.Payee, c.Name)
+	})
+}
+
+func (t tx) InsertEntries(entries []packet.Entry) error {
+	return every(entries, func(e *packet.Entry) error {
+		return t.insert(store.ErrStale, entryInsert,
+			int64(e.Packet), int64(e.Seq), int64(e.Kind), int64(e.Amount), e.At, e.Note, e.Hash[:])
+	})
+}
+
+func (t tx) Settle(id packet.ID) error {
+	_, err := t.exec(packetSettle, int64(id))
+	return err
+}
+
+func (t tx) UpdateAccounts(updates []store.AccountUpdate) error {
+	return every(updates, func(u *store.AccountUpdate) error {
+		b := &u.To
+		return t.swap(accountUpdate, int64(b.Seq), int64(b.Balance), b.Hash[:], b.At, b.MchID, int64(u.From))
+	})
+}
+
+func (t tx) InsertAccountEntries(entries []ledger.Entry) error {
+	return every(entries, func(e *ledger.Entry) error {
+		return t.insert(store.ErrStale, accountEntryInsert,
+			e.MchID, int64(e.Seq), int64(e.Kind), e.Ref, int64(e.Amount), e.At, e.Hash[:])
+	})
+}
+
+func (t tx) InsertBills(bills []store.Bill) error {
+	return every(bills, func(b *store.Bill) error {
+		return t.insert(store.ErrStale, billInsert, b.MchID, b.BillNo, int64(b.Packet), string(b.Fields), b.Link, b.At)
+	})
+}
+
+func (t tx) SaveFollower(from, to store.Follower) error {
+	if from.Fence == 0 {
+		return t.insert(store.ErrStale, followerInsert, int64(to.Packet), to.Worker, int64(to.Seq), int64(1))
+	}
+	return t.swap(followerUpdate, int64(to.Seq), int64(from.Fence+1),
+		int64(to.Packet), to.Worker, int64(from.Seq), int64(from.Fence))
+}
+
+func (t tx) InsertPayouts(payouts []store.Payout) error {
+	return every(payouts, func(p *store.Payout) error {
+		return t.insert(store.ErrStale, payoutInsert,
+			int64(p.Packet), p.Claimant[:], int64(p.Generation), int64(p.Slot), p.MchID, p.Channel, p.RailKey, int64(p.Amount),
+			p.Payee, p.Frozen, string(p.State), int64(p.Version), int64(p.Attempts), p.NextCheck, p.Lease,
+			p.Operator, p.Held, p.Mendable, p.Returned, p.Code, p.RailRef, p.CreatedAt, p.UpdatedAt)
+	})
+}
+
+func (t tx) UpdatePayouts(payouts []store.Payout) error {
+	return every(payouts, func(p *store.Payout) error {
+		return t.swap(payoutUpdate,
+			p.Payee, p.Frozen, string(p.State), int64(p.Version), int64(p.Attempts), p.NextCheck, p.Lease,
+			p.Operator, p.Held, p.Mendable, p.Returned, p.Code, p.RailRef, p.UpdatedAt,
+			int64(p.Packet), p.Claimant[:], int64(p.Generation), int64(p.Version-1))
+	})
+}
+
+func (t tx) InsertPayoutEvents(events []store.PayoutEvent) error {
+	return every(events, func(e *store.PayoutEvent) error {
+		id, claimant, generation := int64(e.Packet), e.Claimant[:], int64(e.Generation)
+		return t.insert(store.ErrStale, payoutEventInsert, id, claimant, generation,
+			string(e.State), e.Source, e.Evidence, e.At, id, claimant, generation)
+	})
+}
+
+func (t tx) InsertSetting(name, value string) error {
+	return t.insert(store.ErrStale, settingInsert, name, value)
+}
+
+func (t tx) InsertMerchant(m store.Merchant) error {
+	settings, err := json.Marshal(m.Settings)
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	if err := t.insert(store.ErrStale, merchantInsert, m.MchID, m.Name, m.CreatedAt, string(settings)); err != nil {
+		return err
+	}
+	var none ledger.Hash
+	return t.insert(store.ErrStale, accountInsert, m.MchID, int64(0), int64(0), none[:], int64(0))
+}
+
+func (t tx) UpdateMerchant(m store.Merchant) error {
+	settings, err := json.Marshal(m.Settings)
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	n, err := t.exec(merchantUpdate, m.Name, string(settings), m.MchID)
+	if err == nil && n == 0 {
+		err = t.fail(fault.NotFound)
+	}
+	return err
+}
+
+func (t tx) InsertKey(k store.Key) error {
+	return t.insert(store.ErrStale, keyInsert,
+		k.MchID, k.ID, string(k.Use), k.Alg, k.Sealed, k.Public, k.CreatedAt, k.NotAfter)
+}
+
+func (t tx) RetireKeys(mchID string, use store.KeyUse, notAfter int64) error {
+	_, err := t.exec(keyRetire, notAfter, mchID, string(use), notAfter)
+	return err
+}
+
+func (t tx) UseTicket(mchID string, jti [16]byte, expires, now int64) error {
+	if _, err := t.exec(ticketForget, mchID, now); err != nil {
+		return err
+	}
+	return t.insert(store.ErrStale, ticketInsert, mchID, jti[:], expires)
+}
+
+// bytes makes no bytes an empty blob where NULL is not allowed.
+func bytes(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
