@@ -36,13 +36,13 @@ func claimSlots(b *book) *wrong {
 		if c == nil {
 			continue
 		}
-		if c.Slot != slot {
+		switch {
+		case c.Slot != slot:
 			return wrongf(claimRow(c), "slot %d is next in the order of seq", slot)
+		case slot >= b.Terms.Num:
+			return wrongf(claimRow(c), "there are %d shares", b.Terms.Num)
 		}
 		slot++
-	}
-	if slot > b.Terms.Num {
-		return wrongf(claimRow(&b.claims[b.Terms.Num]), "of %d shares", b.Terms.Num)
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func returnClaim(b *book) *wrong {
 
 // returnedSlot reads the slot out of the note of a return.
 func returnedSlot(e *packet.Entry) (slot int, ok bool) {
-	digits := strings.TrimLeft(e.Note, "slot ")
+	digits, _ := strings.CutPrefix(e.Note, "slot ")
 	slot, err := strconv.Atoi(digits)
 	return slot, err == nil && packet.ReturnNote(slot) == e.Note
 }

@@ -1,13 +1,13 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
 
 	"hongbao.example/hongbao/internal/ledger"
-	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/split"
 	"hongbao.example/hongbao/internal/store"
@@ -40,7 +40,7 @@ type book struct {
 	opened    bool          // its secret could be opened
 	committed [32]byte      // the commitment that the secret makes, when it could
 	shares    []money.Fen   // by slot; nil when no split follows from secret and terms
-	newest    []payoutOfOne // of each share that has payouts, by slot
+	attempts  []attempts    // payouts of each share that has any, by slot
 	claimants map[packet.Claimant]int
 }
 
@@ -223,7 +223,7 @@ func (a *audit) derive(b *book) {
 	b.listID = b.Head.ID.ListID(a.environment)
 	b.link = rootLink(a.vault, b)
 	b.lines = merge(b.claims, b.entries)
-	b.newest = newest(b.payouts)
+	b.attempts = byShare(b.payouts)
 	terms := b.Terms.Split(b.listID)
 	plain, err := a.vault.Open(vault.SplitSecret, packetKey(b.Head.ID), b.Secret)
 	if err != nil || len(plain) != len(split.Secret{}) {
@@ -250,16 +250,7 @@ func merge(claims []packet.Claim, entries []packet.Entry) []line {
 			lines, entries = append(lines, line{seq: entries[0].Seq, entry: &entries[0]}), entries[1:]
 		}
 	}
-	bySeq := func(a, b line) int {
-		switch {
-		case a.seq < b.seq:
-			return -1
-		case a.seq > b.seq:
-			return 1
-		default:
-			return 0
-		}
-	}
+	bySeq := func(a, b line) int { return cmp.Compare(a.seq, b.seq) }
 	if !slices.IsSortedFunc(lines, bySeq) { // the slots are not in the order of seq
 		slices.SortStableFunc(lines, bySeq)
 	}
@@ -268,7 +259,7 @@ func merge(claims []packet.Claim, entries []packet.Entry) []line {
 
 // claimOf returns the claim of a slot, or nil.
 func (b *book) claimOf(slot int) *packet.Claim {
-	i, ok := slices.BinarySearchFunc(b.claims, slot, func(c packet.Claim, slot int) int { return c.Slot - slot })
+	i, ok := slices.BinarySearchFunc(b.claims, slot, func(c packet.Claim, slot int) int { return cmp.Compare(c.Slot, slot) })
 	if !ok {
 		return nil
 	}

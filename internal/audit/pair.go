@@ -8,6 +8,7 @@ import (
 
 	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/link"
+	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
 	"hongbao.example/hongbao/internal/vault"
@@ -63,13 +64,12 @@ func (c *account) add(b *book) {
 	counted := false
 	for i := range b.mirrors {
 		m := &b.mirrors[i]
-		switch then := m.found && m.other.Seq <= c.head.Seq; {
-		case then && m.entry.Kind == ledger.Send:
+		switch {
+		case !m.found || !crosses(m.other.Kind):
+		case m.other.Seq <= c.head.Seq:
 			c.paired++
-			counted = true
-		case then:
-			c.paired++
-		case m.found && m.entry.Kind != ledger.Send: // it went back later than the head
+			counted = counted || m.entry.Kind == ledger.Send
+		case m.entry.Kind != ledger.Send: // it went back later
 			inside += m.entry.Amount
 		}
 	}
@@ -176,22 +176,94 @@ type mirrored struct {
 	found bool
 }
 
-// readMirrors looks for the packets' side of a merchant's entries. Every pair was
-// seen from the packet's side already, and no two packets' entries share a transfer
-// id; so if as many were seen as there are entries, there is nothing to look for.
+// readMirrors looks for the packets' side of a merchant's entries. Each pair was
+// seen from the packet's side already, and no two entries of packets share a
+// transfer id; so when as many were seen as there are entries, all have their pair.
 func (a *audit) readMirrors(ctx context.Context, c *account) error {
 	if c.paired == c.crossing {
 		return nil
 	}
 	held := ofMirror
 	for after := uint64(0); len(held) > 0 && after < c.head.Seq; {
-		var mirrors []mirrored
-		n := 0
+		var entries []ledger.Entry
+		var pairs []mirrored
 		err := a.view(ctx, "read account of "+c.mchID, func(r store.Reader) (err error) {
-			mirrors, n, after, err = mirrorsOf(r, c, after)
+			if entries, err = r.AccountEntries(c.mchID, after, entriesPerView); err != nil {
+				return err
+			}
+			pairs, err = mirrorsOf(r, entries)
 			return err
 		})
-		...
+		if err != nil {
+			return err
+		}
+		for i := range pairs {
+			if pairs[i].entry.Seq > c.head.Seq {
+				return nil
+			}
+			if held, err = check(a, held, &pairs[i]); err != nil {
+				return err
+			}
+		}
+		if len(entries) < entriesPerView {
+			return nil
+		}
+		after = entries[len(entries)-1].Seq
 	}
 	return nil
+}
+
+// mirrorsOf reads the other side of those of a merchant's entries that cross.
+func mirrorsOf(r store.Reader, entries []ledger.Entry) (pairs []mirrored, err error) {
+	for i := range entries {
+		if !crosses(entries[i].Kind) {
+			continue
+		}
+		m := mirrored{posting: posting{entry: &entries[i]}}
+		if m.mchID, m.other, m.found, err = transferred(r, entries[i].Ref); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, m)
+	}
+	return pairs, nil
+}
+
+// transferred finds the packet's entry of a transfer id. A packet without a head is
+// not there, whatever is left of its book.
+func transferred(r store.Reader, ref string) (mchID string, e packet.Entry, found bool, err error) {
+	id, seq, ok := ledger.ParseRef(ref)
+	if !ok || id <= 0 {
+		return "", e, false, nil
+	}
+	p, err := r.Packet(packet.ID(id))
+	if found, err = present(err); !found {
+		return "", e, false, err
+	}
+	entries, err := r.Entries(packet.ID(id))
+	i := slices.IndexFunc(entries, func(e packet.Entry) bool { return e.Seq == seq })
+	if err != nil || i < 0 {
+		return "", e, false, err
+	}
+	return p.Terms.MchID, entries[i], true, nil
+}
+
+func accountMirrored(m *mirrored) *wrong {
+	switch {
+	case !m.found:
+		return wrongf(m.row(), "no packet's book has an entry under %s", m.entry.Ref)
+	case m.mchID != m.entry.MchID:
+		return wrongf(m.row(), "%s is of a packet of the merchant %s", m.entry.Ref, m.mchID)
+	case m.other.Kind != m.entry.Kind || m.other.Amount != m.entry.Amount:
+		return wrongf(m.row(), "%s of %d fen, in the packet's book %s of %d", m.entry.Kind, int64(m.entry.Amount), m.other.Kind, int64(m.other.Amount))
+	default:
+		return nil
+	}
+}
+
+func moneyConserved(c *account) *wrong {
+	if c.outside == c.sum.Balance+c.inside {
+		return nil
+	}
+	return wrongf(c.row(), "%d fen were funded and not withdrawn, the balance is %d and packets come to %d",
+		int64(c.outside), int64(c.sum.Balance), int64(c.inside))
 }

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 
 	"hongbao.example/hongbao/internal/ledger"
@@ -8,14 +10,14 @@ import (
 	"hongbao.example/hongbao/internal/store"
 )
 
-// payoutOfOne is a share's payouts: a run of the packet's payouts.
-type payoutOfOne []store.Payout
+// attempts are the payouts of one share, by generation; at least one.
+type attempts []store.Payout
 
-func (p payoutOfOne) slot() int             { return p[0].Slot }
-func (p payoutOfOne) newest() *store.Payout { return &p[len(p)-1] }
+func (p attempts) newest() *store.Payout { return &p[len(p)-1] }
 
-// newest cuts payouts, by slot and generation, into those of each share.
-func newest(payouts []store.Payout) (all []payoutOfOne) {
+// byShare cuts a packet's payouts, sorted by slot and generation, into those of each
+// share.
+func byShare(payouts []store.Payout) (all []attempts) {
 	for len(payouts) > 0 {
 		n := 1
 		for n < len(payouts) && payouts[n].Slot == payouts[0].Slot {
@@ -27,12 +29,12 @@ func newest(payouts []store.Payout) (all []payoutOfOne) {
 }
 
 // payoutsOf returns the payouts of a slot, or nil.
-func (b *book) payoutsOf(slot int) payoutOfOne {
-	i, ok := slices.BinarySearchFunc(b.newest, slot, func(p payoutOfOne, slot int) int { return p.slot() - slot })
+func (b *book) payoutsOf(slot int) attempts {
+	i, ok := slices.BinarySearchFunc(b.attempts, slot, func(p attempts, slot int) int { return cmp.Compare(p[0].Slot, slot) })
 	if !ok {
 		return nil
 	}
-	return b.newest[i]
+	return b.attempts[i]
 }
 
 func followerCursor(b *book) *wrong {
@@ -43,7 +45,7 @@ func followerCursor(b *book) *wrong {
 }
 
 func (b *book) followerRow() string {
-	return "followers packet_id=" + b.headRow()[len("packets id="):] + " worker=" + payoutWorker
+	return fmt.Sprintf("followers packet_id=%d worker=%s", b.Head.ID, payoutWorker)
 }
 
 func payoutClaim(b *book) *wrong {
@@ -66,7 +68,7 @@ func payoutClaim(b *book) *wrong {
 }
 
 func payoutGeneration(b *book) *wrong {
-	for _, all := range b.newest {
+	for _, all := range b.attempts {
 		for i := range all {
 			p := &all[i]
 			if !known(p.State) {
@@ -117,7 +119,7 @@ func payoutEach(b *book) *wrong {
 // owed returns what claimants have of the packet: what their newest payouts hold,
 // if the share has not gone back, and the claims that the worker has not come to.
 func (b *book) owed() (sum money.Fen) {
-	for _, all := range b.newest {
+	for _, all := range b.attempts {
 		if p := all.newest(); !p.Returned {
 			sum += p.Amount
 		}
@@ -181,7 +183,7 @@ func settled(b *book) *wrong {
 			return wrongf(b.headRow(), "settled, and the worker has not come to slot %d", c.Slot)
 		}
 	}
-	for _, all := range b.newest {
+	for _, all := range b.attempts {
 		if p := all.newest(); !p.State.Final() {
 			return wrongf(payoutRow(p), "%s, and the packet is settled", p.State)
 		}

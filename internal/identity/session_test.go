@@ -228,7 +228,7 @@ func TestCSRF(t *testing.T) {
 	if err := one.CheckCSRF(token); err != nil {
 		t.Errorf("its own token: %v", err)
 	}
-	for _, bad := range []string{"", token[:21], token + "A", strings.ToLower(token), two.CSRF(), strings.Repeat("A", 22)} {
+	for _, bad := range []string{"", token[:21], token + "A", two.CSRF(), strings.Repeat("A", 22)} {
 		if err := one.CheckCSRF(bad); fault.CodeOf(err) != fault.CrossSite {
 			t.Errorf("%q: %v, want cross_site", bad, err)
 		}

@@ -58,9 +58,9 @@ func apply(p store.Payout, a answer, confirm time.Duration, now int64) (store.Pa
 		p.RailRef = a.RailRef
 	}
 	if p.State != was.State {
-		p.Attempts = min(p.Attempts, 1)
+		p.Attempts = 1
 	}
-	p.Operator = !p.State.Final() && now-p.CreatedAt >= patience.Milliseconds()
+	p.Operator = !p.State.Final() && (p.Operator || now-p.CreatedAt >= patience.Milliseconds())
 	p.Lease, p.NextCheck = 0, nextCheck(&p, confirm, now)
 	p.Version, p.UpdatedAt = p.Version+1, now
 	if p.State == was.State && p.Code == was.Code && p.RailRef == was.RailRef && p.Operator == was.Operator {
@@ -77,10 +77,8 @@ func agrees(p *store.Payout, r *Result) bool {
 	case Refused:
 		return p.State != store.PayoutDone
 	case Unknown:
-		return true
-	default:
-		return true
 	}
+	return true
 }
 
 // after is the state that follows one that is not final. An answer that says

@@ -85,10 +85,8 @@ func (o Outcome) String() string {
 	case Refused:
 		return "refused"
 	case Unknown:
-		return "unknown"
-	default:
-		return "unknown"
 	}
+	return "unknown"
 }
 
 // Progress is what an Unknown answer tells all the same.

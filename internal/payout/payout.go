@@ -92,8 +92,6 @@ func Word(p store.Payout, found bool) string {
 	case store.PayoutRefused, store.PayoutCancelled:
 		return "failed"
 	case store.PayoutSubmitting, store.PayoutAccepted, store.PayoutUnknown, store.PayoutCancelling:
-		return "moving"
-	default:
-		return "moving"
 	}
+	return "moving"
 }

@@ -39,7 +39,9 @@ import (
 
 // Errors that a closure or Update can return, beside fault.NotFound for a row
 // that is not there and fault.Busy when nothing was done and trying again later
-// is the cure (a full disk, a database that is being reopened).
+// is the cure (a full disk, a database that is being reopened). A call that failed
+// with any of them but fault.NotFound has ended the transaction: later calls fail
+// as it did, and so does Update, whatever its closure returns.
 var (
 	// ErrStale says that a row was not as it had been read: its seq or version
 	// has moved on, or a row of that key exists. Nothing was written. Read again.
@@ -127,7 +129,8 @@ type PayoutReader interface {
 	// PayoutsDue lists up to limit payouts that are not final, wait for no operator
 	// and have NextCheck at or before a time (milliseconds), the oldest first.
 	PayoutsDue(at int64, limit int) ([]Payout, error)
-	// PayoutEvents lists what happened to a packet's payouts, in order.
+	// PayoutEvents lists what happened to a packet's payouts, by claimant, generation
+	// and number.
 	PayoutEvents(id packet.ID) ([]PayoutEvent, error)
 }
 
@@ -146,7 +149,8 @@ type Tx interface {
 	InsertPackets([]Packet) error
 	// UpdateHeads moves heads on. ErrStale if one is not at From any more.
 	UpdateHeads([]HeadUpdate) error
-	// InsertClaims adds claims. ErrStale if a claimant or slot is there already.
+	// InsertClaims adds claims. ErrStale if a claimant is there already. That a slot
+	// is taken once is for the head's seq to see to; a store may see to it too.
 	InsertClaims([]packet.Claim) error
 	// InsertEntries adds entries. ErrStale if a seq is there already.
 	InsertEntries([]packet.Entry) error
@@ -160,8 +164,8 @@ type Tx interface {
 	// InsertBills adds bills. ErrStale if a bill number exists.
 	InsertBills([]Bill) error
 
-	// SaveFollower moves a worker on from the place it was read at. ErrStale if
-	// another one has moved it.
+	// SaveFollower moves a worker on from the place it was read at; the fence of the
+	// new place is the store's to set. ErrStale if another one has moved it.
 	SaveFollower(from, to Follower) error
 	// InsertPayouts adds payouts. ErrStale if one exists.
 	InsertPayouts([]Payout) error
@@ -175,13 +179,15 @@ type Tx interface {
 	InsertSetting(name, value string) error
 	// InsertMerchant adds a merchant with an empty account. ErrStale if it exists.
 	InsertMerchant(Merchant) error
-	// UpdateMerchant replaces a merchant's settings.
+	// UpdateMerchant replaces a merchant's name and settings. fault.NotFound if there
+	// is no such merchant.
 	UpdateMerchant(Merchant) error
 	// InsertKey adds a key. ErrStale if its id exists for that merchant.
 	InsertKey(Key) error
 	// RetireKeys sets the end of life of a merchant's keys of one use that end later.
 	RetireKeys(mchID string, use KeyUse, notAfter int64) error
 	// UseTicket marks a claim ticket as used up until its expiry (milliseconds),
-	// and forgets those that expired before now. ErrStale if it is used.
+	// and forgets those of the merchant that expired before now. ErrStale if it is
+	// used.
 	UseTicket(mchID string, jti [16]byte, expires, now int64) error
 }

@@ -187,7 +187,7 @@ func (t tx) UpdateMerchant(m store.Merchant) error {
 	}
 	n, err := t.exec(merchantUpdate, m.Name, string(settings), m.MchID)
 	if err == nil && n == 0 {
-		err = t.fail(fault.NotFound)
+		err = fault.NotFound
 	}
 	return err
 }
