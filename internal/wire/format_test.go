@@ -22,10 +22,16 @@ func TestForms(t *testing.T) {
 		"total_amount": {wire.ValidNumber, []string{"1", "1000", "9999999999"}, []string{"", "0", "01", "-1", "+1", "1.0", "1e3", " 1", x(11), "１"}},
 		"nonce_str":    {wire.ValidNonce, []string{"!", "~", x(32), "1717171199000"}, []string{"", x(33), "a b", "a\x7F", "é", "\n"}},
 		"scene_id":     {wire.ValidSceneID, []string{"PRODUCT_1", "PRODUCT_8"}, []string{"", "PRODUCT_", "PRODUCT_0", "PRODUCT_9", "PRODUCT_10", "product_1", " PRODUCT_1"}},
-		"wishing": {func(s string) bool { return wire.ValidText(s, 3) },
-			[]string{"1", " 1 ", "恭喜！", "🧧🧧🧧", "\u0085a"}, []string{"", "1234", " ", "\u3000", "a\nb", "a\tb", "a\x00", "a\x1F"}},
-		"remark": {func(s string) bool { return wire.ValidLines(s, 3) },
-			[]string{"1", "a\nb", "\tab"}, []string{"", "\n", "a\rb", "a\x0B", "1234"}},
+		"wishing": {
+			func(s string) bool { return wire.ValidText(s, 3) },
+			[]string{"1", " 1 ", "恭喜！", "🧧🧧🧧", "\u0085a"},
+			[]string{"", "1234", " ", "\u3000", "a\nb", "a\tb", "a\x00", "a\x1F"},
+		},
+		"remark": {
+			func(s string) bool { return wire.ValidLines(s, 3) },
+			[]string{"1", "a\nb", "\tab"},
+			[]string{"", "\n", "a\rb", "a\x0B", "1234"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -168,6 +168,7 @@ func BenchmarkParseVerify(b *testing.B) {
 
 // benchmarkBody is the plain group request of the vectors: 14 elements and sign.
 func benchmarkBody(b *testing.B) []byte {
+	b.Helper()
 	for _, v := range readVectors(b).Vectors {
 		if v.ID == "GRP-01" && strings.Count(v.Body, "</") == 16 {
 			return []byte(v.Body)

@@ -12,16 +12,16 @@ import (
 func TestAppendRequest(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ value, want string }{
-		"text":                        {"巷口茶铺", "<![CDATA[巷口茶铺]]>"},
-		"a number":                    {"1000", "<![CDATA[1000]]>"},
-		"mark-up":                     {`<a b="c">&amp;</a>`, `<![CDATA[<a b="c">&amp;</a>]]>`},
-		"white space at the edges":    {" \tx\n ", "<![CDATA[ \tx\n ]]>"},
-		"the end of CDATA":            {"x]]>y", "<![CDATA[x]]]]><![CDATA[>y]]>"},
-		"the end of CDATA, twice":     {"]]>]]>", "<![CDATA[]]]]><![CDATA[>]]]]><![CDATA[>]]>"},
-		"more brackets":               {"]]]>]>>", "<![CDATA[]]]]]><![CDATA[>]>>]]>"},
-		"brackets at the end":         {"x]]", "<![CDATA[x]]]]>"},
-		"a carriage return":           {"1\r\n2", "<![CDATA[1]]>&#13;<![CDATA[\n2]]>"},
-		"a return inside the brackes": {"]]\r>", "<![CDATA[]]]]>&#13;<![CDATA[>]]>"},
+		"text":                     {"巷口茶铺", "<![CDATA[巷口茶铺]]>"},
+		"a number":                 {"1000", "<![CDATA[1000]]>"},
+		"mark-up":                  {`<a b="c">&amp;</a>`, `<![CDATA[<a b="c">&amp;</a>]]>`},
+		"white space at the edges": {" \tx\n ", "<![CDATA[ \tx\n ]]>"},
+		"the end of CDATA":         {"x]]>y", "<![CDATA[x]]]]><![CDATA[>y]]>"},
+		"the end of CDATA, twice":  {"]]>]]>", "<![CDATA[]]]]><![CDATA[>]]]]><![CDATA[>]]>"},
+		"more brackets":            {"]]]>]>>", "<![CDATA[]]]]]><![CDATA[>]>>]]>"},
+		"brackets at the end":      {"x]]", "<![CDATA[x]]]]>"},
+		"a carriage return":        {"1\r\n2", "<![CDATA[1]]>&#13;<![CDATA[\n2]]>"},
+		"a return inside brackets": {"]]\r>", "<![CDATA[]]]]>&#13;<![CDATA[>]]>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

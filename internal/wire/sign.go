@@ -72,7 +72,7 @@ func Verify(call Call, doc Document, key Key) (Document, Algorithm, error) {
 		return nil, alg, fmt.Errorf("%w: no key", ErrSign)
 	}
 	everything := signable(doc)
-	match := -1
+	var match func(name string) bool
 	sets := [...]func(name string) bool{
 		func(string) bool { return true },
 		call.Documents,
@@ -85,16 +85,16 @@ func Verify(call Call, doc Document, key Key) (Document, Algorithm, error) {
 				continue // the first set again
 			}
 		}
-		if equal := subtle.ConstantTimeCompare(digest(set, key, alg), sum) == 1; equal && match < 0 {
-			match = i
+		if equal := subtle.ConstantTimeCompare(digest(set, key, alg), sum) == 1; equal && match == nil {
+			match = covers
 		}
 	}
-	if match < 0 {
+	if match == nil {
 		return nil, alg, ErrSign
 	}
 	signed := make(Document, 0, len(everything))
 	for _, f := range doc {
-		if f.Name != "sign" && f.Value != "" && sets[match](f.Name) {
+		if f.Name != "sign" && f.Value != "" && match(f.Name) {
 			signed = append(signed, f)
 		}
 	}
