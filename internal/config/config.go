@@ -111,6 +111,9 @@ func (c Config) RefundDelay() time.Duration {
 // Duration is a time.Duration written as "90s" or "24h".
 type Duration time.Duration
 
+// Std returns d as the standard library has it.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
 // UnmarshalText reads a duration; it must not be negative.
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))

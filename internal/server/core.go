@@ -14,8 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -71,10 +71,7 @@ type Core struct {
 // which environment it is and which instance key it belongs to. It refuses a
 // database that exists.
 func Create(ctx context.Context, cfg config.Config, key vault.Key) error {
-	if _, err := os.Stat(cfg.Database.Path); err == nil {
-		return fmt.Errorf("%s exists already", cfg.Database.Path)
-	}
-	s, err := sqlite.Open(ctx, cfg.Database.Path, sqlite.Options{})
+	s, err := sqlite.Create(ctx, cfg.Database.Path, sqlite.Options{})
 	if err != nil {
 		return err
 	}
@@ -99,10 +96,10 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 	if err != nil {
 		return nil, fmt.Errorf("instance_key: %w", err)
 	}
-	if _, err := os.Stat(cfg.Database.Path); err != nil {
+	s, err := sqlite.Open(ctx, cfg.Database.Path, sqlite.Options{})
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; run: hongbao init", err)
 	}
-	s, err := sqlite.Open(ctx, cfg.Database.Path, sqlite.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -162,6 +162,15 @@ func (s *Server) newServer(h http.Handler) *http.Server {
 // URL is the address of the public edges, without a slash at its end.
 func (s *Server) URL() string { return s.baseURL }
 
+// LocalURL is an address at which this machine reaches the public edges.
+func (s *Server) LocalURL() string {
+	scheme := "http://"
+	if s.public.TLSConfig != nil {
+		scheme = "https://"
+	}
+	return scheme + reachable(s.publicListener.Addr())
+}
+
 // OpsURL is the address of the operator's edge.
 func (s *Server) OpsURL() string { return "http://" + reachable(s.operatorListener.Addr()) }
 
