@@ -1,0 +1,78 @@
+package engine_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/store"
+)
+
+// TestABrokenPacketIsHeld edits rows behind the engine's back: such a packet takes
+// no claims and moves no money, the alarm is raised, and others go on.
+func TestABrokenPacketIsHeld(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]string{
+		"a claim's amount":   `UPDATE claims SET amount = amount + 1 WHERE packet_id = ?`,
+		"a claim's slot":     `UPDATE claims SET slot = 2 WHERE packet_id = ?`,
+		"a claim is gone":    `DELETE FROM claims WHERE packet_id = ?`,
+		"the head's sum":     `UPDATE packets SET claimed = claimed + 1 WHERE id = ?`,
+		"the head's number":  `UPDATE packets SET claimed_num = 2 WHERE id = ?`,
+		"returned too much":  `UPDATE packets SET returned = claimed + 1 WHERE id = ?`,
+		"refunded, not over": `UPDATE packets SET refunded = 1 WHERE id = ?`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			r := open(t, dir, newClock(), nil)
+			if err := r.AddMerchant(t.Context(), store.Merchant{MchID: mchID}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Fund(t.Context(), mchID, 10_000, "start"); err != nil {
+				t.Fatal(err)
+			}
+			id, good := r.send("1", 1000, 3), r.send("2", 1000, 3)
+			r.mustClaim(id, seed, 0)
+			edited(t, filepath.Join(dir, "hongbao.db"), edit, id)
+			r.Forget()
+
+			if _, err := r.claim(id, "wang", 0); fault.CodeOf(err) != fault.Held {
+				t.Errorf("a claim: %v, want held", err)
+			}
+			if p := r.picture(id); p.State != packet.Held {
+				t.Errorf("the packet is %s", p.State)
+			}
+			r.clock.pass(48 * 3600e9)
+			round(t, r)
+			if err := r.End(t.Context(), id, "x"); fault.CodeOf(err) != fault.Held {
+				t.Errorf("an operator's end: %v, want held", err)
+			}
+			if got := r.picture(good).State; got != packet.Refunded {
+				t.Errorf("the packet beside it is %s", got)
+			}
+			if got := r.balance(); got != 9_000 {
+				t.Errorf("balance %d, want 9000", got)
+			}
+			if h := r.Health(t.Context()); len(h) != 1 || !strings.Contains(h[0], "hongbao verify") {
+				t.Errorf("health %q", h)
+			}
+		})
+	}
+}
+
+func edited(t *testing.T, path, edit string, id packet.ID) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), edit, int64(id)); err != nil {
+		t.Fatal(err)
+	}
+}
