@@ -128,6 +128,7 @@ func groupFields() hongbao.Fields {
 
 // sent answers a send as done, signed with the test key.
 func sent(t testing.TB) func(wire.Call, wire.Document) wire.Answer {
+	t.Helper()
 	return func(_ wire.Call, doc wire.Document) wire.Answer {
 		return wire.SignAnswer(wire.Answer{Document: done(doc)}, apiKey(t), wire.MD5)
 	}
@@ -145,8 +146,11 @@ func done(doc wire.Document) wire.Document {
 
 func envelope(result, code, text string) wire.Document {
 	return wire.Document{
-		{Name: "return_code", Value: "SUCCESS"}, {Name: "return_msg", Value: text}, {Name: "result_code", Value: result},
-		{Name: "err_code", Value: code}, {Name: "err_code_des", Value: text},
+		{Name: "return_code", Value: "SUCCESS"},
+		{Name: "return_msg", Value: text},
+		{Name: "result_code", Value: result},
+		{Name: "err_code", Value: code},
+		{Name: "err_code_des", Value: text},
 	}
 }
 
@@ -253,9 +257,18 @@ func TestQueryRedPack(t *testing.T) {
 		}
 		answer := envelope("SUCCESS", "SUCCESS", "OK")
 		for _, pair := range [][2]string{
-			{"mch_billno", billNo}, {"mch_id", mchID}, {"detail_id", "1000202611240000000000000000001"}, {"status", "REFUND"},
-			{"send_type", "API"}, {"hb_type", "GROUP"}, {"total_num", "5"}, {"total_amount", "1000"}, {"send_time", "2026-11-24 20:15:03"},
-			{"refund_time", "2026-11-25 20:15:04"}, {"refund_amount", "638"}, {"wishing", "新茶上市，见者有份"},
+			{"mch_billno", billNo},
+			{"mch_id", mchID},
+			{"detail_id", "1000202611240000000000000000001"},
+			{"status", "REFUND"},
+			{"send_type", "API"},
+			{"hb_type", "GROUP"},
+			{"total_num", "5"},
+			{"total_amount", "1000"},
+			{"send_time", "2026-11-24 20:15:03"},
+			{"refund_time", "2026-11-25 20:15:04"},
+			{"refund_amount", "638"},
+			{"wishing", "新茶上市，见者有份"},
 		} {
 			answer.Add(pair[0], pair[1])
 		}

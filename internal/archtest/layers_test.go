@@ -20,27 +20,29 @@ const layers = `
 money              pure
 fault              pure
 split              pure money fault
-ledger             pure money fault
+ledger             pure money
 packet             pure money fault split ledger
 link               pure fault
 wire               pure
 .                  wire
 
-vault              fault packet
-store              money fault packet ledger
-store/sqlite       money fault packet ledger store modernc.org/sqlite github.com/pressly/goose/v3
-store/storetest    money fault split packet ledger store
+vault              packet
+store              money ledger packet
+store/sqlite       money fault split ledger packet store modernc.org/sqlite github.com/pressly/goose/v3
+store/storetest    money fault split ledger packet store github.com/google/go-cmp
 
-engine             money fault split packet ledger link vault store
-identity           fault vault github.com/golang-jwt/jwt/v5
+engine             money fault split ledger packet link vault store
+identity           fault packet github.com/golang-jwt/jwt/v5
 payout             money fault packet vault store engine
-audit              money fault split packet ledger vault store
-config             money fault github.com/BurntSushi/toml
+payout/payouttest  money packet payout
+audit              money fault split ledger packet link vault store
+config             packet github.com/BurntSushi/toml
 
-server/v2          money fault split packet wire link engine identity
-server/claim       money fault split packet link engine identity rsc.io/qr
-server/ops         fault engine github.com/prometheus/client_golang
-server             money fault split packet link vault store store/sqlite engine identity payout audit config server/v2 server/claim server/ops
+server/throttle    golang.org/x/time
+server/v2          money fault packet wire store engine server/throttle
+server/claim       money fault packet link engine identity payout server/throttle rsc.io/qr
+server/ops         engine github.com/prometheus/client_golang
+server             fault split packet vault store store/sqlite engine payout config server/throttle server/v2 server/claim server/ops
 
 cmd/hongbao        *
 examples/...       .

@@ -41,7 +41,7 @@ func (p *posting) row() string {
 
 func (a *audit) readAccounts(ctx context.Context) error {
 	var merchants []store.Merchant
-	err := a.view(ctx, "list merchants", func(r store.Reader) (err error) {
+	err := a.view(ctx, "merchants", func(r store.Reader) (err error) {
 		merchants, err = r.Merchants()
 		return err
 	})
@@ -64,7 +64,7 @@ func (a *audit) readAccounts(ctx context.Context) error {
 func (a *audit) readAccount(ctx context.Context, mchID string) error {
 	c := &account{mchID: mchID, sum: ledger.Book{MchID: mchID}}
 	var entries []ledger.Entry
-	err := a.view(ctx, "read account of "+mchID, func(r store.Reader) (err error) {
+	err := a.view(ctx, "accounts mch_id="+mchID, func(r store.Reader) (err error) {
 		c.beyond = 0
 		if c.head, err = r.Account(mchID); err != nil {
 			c.exists, err = present(err)
@@ -84,16 +84,20 @@ func (a *audit) readAccount(ctx context.Context, mchID string) error {
 	if err != nil {
 		return err
 	}
-	a.report.Accounts++
-	a.accounts[mchID] = c
+	if c.exists {
+		a.report.Accounts++
+		a.accounts[mchID] = c
+	}
 
-	for held := ofPosting; len(entries) > 0; {
+	at, held := new(posting), ofPosting
+	for len(entries) > 0 {
 		for i := range entries {
 			if entries[i].Seq > c.head.Seq {
 				entries = entries[:i]
 				break
 			}
-			if held, err = check(a, held, &posting{c.sum, &entries[i]}); err != nil {
+			*at = posting{c.sum, &entries[i]}
+			if held, err = check(a, held, at); err != nil {
 				return err
 			}
 			c.post(&entries[i])
@@ -111,7 +115,7 @@ func (a *audit) readAccount(ctx context.Context, mchID string) error {
 }
 
 func (a *audit) accountEntries(ctx context.Context, mchID string, after uint64) (entries []ledger.Entry, err error) {
-	err = a.view(ctx, "read account of "+mchID, func(r store.Reader) (err error) {
+	err = a.view(ctx, "accounts mch_id="+mchID, func(r store.Reader) (err error) {
 		entries, err = r.AccountEntries(mchID, after, entriesPerView)
 		return err
 	})

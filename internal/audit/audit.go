@@ -70,7 +70,7 @@ type Report struct {
 	Accounts int64     `json:"accounts"`
 	Payouts  int64     `json:"payouts"`
 	Findings []Finding `json:"findings"` // in the order in which they were made
-	Cut      bool      `json:"cut"`      // stopped at FindingsMax: there may be more
+	Cut      bool      `json:"cut"`      // it stopped before the end: there may be more to find
 }
 
 // Finding is one invariant that does not hold.
@@ -81,10 +81,12 @@ type Finding struct {
 }
 
 // Run audits a database. It only reads, and may run beside a server. An error means
-// that it could not look, which says nothing about the rows; NotFound that there is
-// no packet of that id. The report then tells how far it came. Where environment or
-// instance key are not the database's, it stops there: all that is sealed would look
-// wrong.
+// that it could not look, which says nothing about the rows; NotFound, that there is
+// no packet of that id. The report then tells how far it came.
+//
+// It stops before the end when it has found enough, at a row that cannot be read,
+// and where environment or instance key are not the database's: all that is sealed
+// would look wrong.
 func Run(ctx context.Context, s store.Store, v *vault.Vault, o Options) (Report, error) {
 	if o.FindingsMax <= 0 {
 		o.FindingsMax = findingsMax
@@ -96,7 +98,7 @@ func Run(ctx context.Context, s store.Store, v *vault.Vault, o Options) (Report,
 		claimants: make(map[packet.Claimant]int),
 	}
 	err := a.run(ctx)
-	if errors.Is(err, errFull) {
+	if errors.Is(err, errStop) {
 		a.report.Cut, err = true, nil
 	}
 	return a.report, err
@@ -113,11 +115,11 @@ type audit struct {
 	claimants   map[packet.Claimant]int // room for one packet's; empty between packets
 }
 
-// errFull ends an audit that has found enough.
-var errFull = errors.New("audit: no room for more findings")
+// errStop ends an audit whose report says all.
+var errStop = errors.New("audit: stop")
 
 func (a *audit) run(ctx context.Context) error {
-	if err := a.readDatabase(ctx); err != nil || len(a.report.Findings) > 0 {
+	if err := a.readDatabase(ctx); err != nil {
 		return err
 	}
 	if a.options.Packet != 0 {
@@ -131,6 +133,59 @@ func (a *audit) run(ctx context.Context) error {
 	return nil
 }
 
+// found adds a finding.
+func (a *audit) found(invariant string, w *wrong) error {
+	a.report.Findings = append(a.report.Findings, Finding{invariant, w.row, w.detail})
+	if len(a.report.Findings) >= a.options.FindingsMax {
+		return errStop
+	}
+	return nil
+}
+
+// readable is the invariant without a table: every row can be read at all.
+const readable = "readable"
+
+// view reads in a transaction of its own. row names what f reads, unless f fails
+// with a rowError. f may run more than once.
+func (a *audit) view(ctx context.Context, row string, f func(store.Reader) error) error {
+	err := ctx.Err()
+	if err == nil {
+		err = a.store.View(ctx, f)
+	}
+	if e, ok := errors.AsType[*rowError](err); ok {
+		row = e.row
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil || fault.CodeOf(err) != fault.Internal:
+		return fmt.Errorf("audit: %s: %w", row, err)
+	default: // the store is there and cannot make anything of what it holds
+		return errors.Join(a.found(readable, &wrong{row, err.Error()}), errStop)
+	}
+}
+
+// rowError is a failure to read with the row at which it happened.
+type rowError struct {
+	row string
+	err error
+}
+
+func (e *rowError) Error() string { return e.err.Error() }
+func (e *rowError) Unwrap() error { return e.err }
+
+// present tells a row that is there from one that is not; any other error stays one.
+func present(err error) (bool, error) {
+	switch fault.CodeOf(err) { //nolint:exhaustive // all others are errors
+	case fault.OK:
+		return true, nil
+	case fault.NotFound:
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
 // database is what is true of all rows.
 type database struct {
 	environment, wantEnvironment packet.Environment
@@ -138,30 +193,32 @@ type database struct {
 }
 
 func (a *audit) readDatabase(ctx context.Context) error {
-	var environment, fingerprint string
-	err := a.view(ctx, "read settings", func(r store.Reader) (err error) {
-		if environment, err = setting(r, store.SettingEnvironment); err != nil {
+	d := &database{wantEnvironment: a.options.Environment, wantFingerprint: a.vault.Fingerprint()}
+	err := a.view(ctx, "settings", func(r store.Reader) error {
+		environment, err := setting(r, store.SettingEnvironment)
+		if err != nil {
 			return err
 		}
-		fingerprint, err = setting(r, store.SettingFingerprint)
+		d.environment = packet.Environment(environment)
+		d.fingerprint, err = setting(r, store.SettingFingerprint)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	a.environment = packet.Environment(environment)
-	d := &database{a.environment, a.options.Environment, fingerprint, a.vault.Fingerprint()}
-	_, err = check(a, ofDatabase, d)
+	a.environment = d.environment
+	held, err := check(a, ofDatabase, d)
+	if len(held) < len(ofDatabase) {
+		return errStop
+	}
 	return err
 }
 
 // setting reads a setting; empty when it is not there.
 func setting(r store.Reader, name string) (string, error) {
 	value, err := r.Setting(name)
-	if _, err := present(err); err != nil {
-		return "", err
-	}
-	return value, nil
+	_, err = present(err)
+	return value, err
 }
 
 func environmentAgrees(d *database) *wrong {
@@ -181,28 +238,4 @@ func instanceKeyAgrees(d *database) *wrong {
 		return nil
 	}
 	return wrongf("settings name="+store.SettingFingerprint, "the database is of the instance key %q, not %q", d.fingerprint, d.wantFingerprint)
-}
-
-// view reads in a transaction of its own. f may run more than once.
-func (a *audit) view(ctx context.Context, what string, f func(store.Reader) error) error {
-	err := ctx.Err()
-	if err == nil {
-		err = a.store.View(ctx, f)
-	}
-	if err != nil {
-		return fmt.Errorf("audit: %s: %w", what, err)
-	}
-	return nil
-}
-
-// present tells a row that is there from one that is not; any other error stays one.
-func present(err error) (bool, error) {
-	switch fault.CodeOf(err) { //nolint:exhaustive // all others are errors
-	case fault.OK:
-		return true, nil
-	case fault.NotFound:
-		return false, nil
-	default:
-		return false, err
-	}
 }

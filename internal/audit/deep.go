@@ -2,8 +2,9 @@ package audit
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/binary"
 	"encoding/json"
-	"fmt"
 
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
@@ -29,7 +30,7 @@ func seedOpens(b *sealedBook) *wrong {
 	if len(b.SeedRef) == 0 { // erased
 		return nil
 	}
-	switch plain, err := b.vault.Open(vault.SeedOpenID, packetKey(b.Head.ID), b.SeedRef); {
+	switch plain, err := b.vault.Open(vault.SeedRef, packetKey(b.Head.ID), b.SeedRef); {
 	case err != nil:
 		return wrongf(b.termsRow(), "the seed's openid does not open")
 	case b.vault.Claimant(b.Terms.ClaimantKey, b.Terms.AppID, string(plain)) != b.Terms.Seed:
@@ -45,7 +46,7 @@ func payeeOpens(b *sealedBook) *wrong {
 		if len(c.Payee) == 0 { // erased
 			continue
 		}
-		plain, err := b.vault.Open(vault.Payee, claimKey(c.Packet, c.Claimant), c.Payee)
+		plain, err := b.vault.Open(vault.PayeeRef, claimKey(c.Packet, c.Claimant), c.Payee)
 		if err != nil {
 			return wrongf(claimRow(c), "the payee does not open")
 		}
@@ -62,18 +63,24 @@ func payeeOpens(b *sealedBook) *wrong {
 	return nil
 }
 
-func payoutPayee(b *sealedBook) *wrong {
+func payoutOpens(b *sealedBook) *wrong {
 	for i := range b.payouts {
 		p := &b.payouts[i]
-		c := b.claimOf(p.Slot)
-		if len(p.Payee) == 0 || c == nil { // erased, or found out before
+		row := claimKey(p.Packet, p.Claimant)
+		if c := b.claimOf(p.Slot); c != nil && len(p.Payee) > 0 {
+			switch plain, err := b.vault.Open(vault.PayeeRef, row, p.Payee); {
+			case err != nil:
+				return wrongf(payoutRow(p), "the payee does not open")
+			case b.vault.PayeeHash(b.Terms.ClaimantKey, plain) != c.PayeeHash:
+				return wrongf(payoutRow(p), "the payee is not the one the claim was made for")
+			}
+		}
+		if len(p.Frozen) == 0 {
 			continue
 		}
-		switch plain, err := b.vault.Open(vault.Payee, claimKey(p.Packet, p.Claimant), p.Payee); {
-		case err != nil:
-			return wrongf(payoutRow(p), "the payee does not open")
-		case b.vault.PayeeHash(b.Terms.ClaimantKey, plain) != c.PayeeHash:
-			return wrongf(payoutRow(p), "the payee is not the one the claim was made for")
+		row = binary.BigEndian.AppendUint32(row, uint32(p.Generation))
+		if _, err := b.vault.Open(vault.FrozenRequest, row, p.Frozen); err != nil {
+			return wrongf(payoutRow(p), "the frozen request does not open")
 		}
 	}
 	return nil
@@ -87,7 +94,7 @@ type sealedKey struct {
 
 func (a *audit) readKeys(ctx context.Context, mchID string) error {
 	var keys []store.Key
-	err := a.view(ctx, "read keys of "+mchID, func(r store.Reader) (err error) {
+	err := a.view(ctx, "keys mch_id="+mchID, func(r store.Reader) (err error) {
 		keys, err = r.Keys(mchID)
 		return err
 	})
@@ -100,5 +107,18 @@ func (a *audit) readKeys(ctx context.Context, mchID string) error {
 }
 
 func keyOpens(k *sealedKey) *wrong {
-	...
+	row := "keys mch_id=" + k.MchID + " id=" + k.ID
+	switch {
+	case k.Use == store.TicketKey && k.Alg == "EdDSA":
+		if len(k.Public) != ed25519.PublicKeySize {
+			return wrongf(row, "a public key of %d bytes", len(k.Public))
+		}
+	case k.Use == store.TicketKey && k.Alg == "HS256", k.Use == store.APIKey && k.Alg == "v2":
+		if _, err := k.vault.Open(vault.KeySecret, []byte(k.MchID+"\x00"+k.ID), k.Sealed); err != nil {
+			return wrongf(row, "the key does not open")
+		}
+	default:
+		return wrongf(row, "%q is no algorithm of a key for %q", k.Alg, string(k.Use))
+	}
+	return nil
 }

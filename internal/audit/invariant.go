@@ -87,6 +87,7 @@ var ofPacket = []invariant[*book]{
 	// Payouts.
 	{"follower-cursor", followerCursor},
 	{"payout-claim", payoutClaim},
+	{"payout-key", payoutKey},
 	{"payout-generation", payoutGeneration},
 	{"payout-each", payoutEach},
 	{"payout-sum", payoutSum},
@@ -97,7 +98,7 @@ var ofPacket = []invariant[*book]{
 var ofSealed = []invariant[*sealedBook]{ // deep
 	{"seed-opens", seedOpens},
 	{"payee-opens", payeeOpens},
-	{"payout-payee", payoutPayee},
+	{"payout-opens", payoutOpens},
 }
 
 var ofBill = []invariant[*billed]{
@@ -116,6 +117,7 @@ var ofMoney = []invariant[*account]{
 // checked. They are stable: scripts and alarms may look for them.
 func Invariants() []string {
 	return slices.Concat(
+		[]string{readable},
 		names(ofDatabase),
 		names(ofPosting), names(ofAccount), names(ofKey),
 		names(ofPacket), names(ofSealed),
@@ -132,7 +134,7 @@ func names[T any](all []invariant[T]) (list []string) {
 
 // check tries invariants on a subject, in order, and returns those that held, for
 // the next subject: of many rows only the first wrong one is worth a finding. The
-// error is errFull.
+// error is errStop.
 func check[T any](a *audit, all []invariant[T], subject T) (held []invariant[T], err error) {
 	held = all
 	for _, i := range all {
@@ -141,9 +143,8 @@ func check[T any](a *audit, all []invariant[T], subject T) (held []invariant[T],
 			continue
 		}
 		held = slices.DeleteFunc(slices.Clone(held), func(h invariant[T]) bool { return h.name == i.name })
-		a.report.Findings = append(a.report.Findings, Finding{i.name, w.row, w.detail})
-		if len(a.report.Findings) >= a.options.FindingsMax {
-			return held, errFull
+		if err = a.found(i.name, w); err != nil {
+			return held, err
 		}
 	}
 	return held, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"hongbao.example/hongbao/internal/ledger"
+	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/split"
 	"hongbao.example/hongbao/internal/store"
@@ -35,12 +36,12 @@ type book struct {
 	merchant bool // there is an account to the packet's mch_id
 
 	listID    string
-	link      string        // what its root link must be
-	lines     []line        // claims and entries, by seq
-	opened    bool          // its secret could be opened
-	committed [32]byte      // the commitment that the secret makes, when it could
-	shares    []money.Fen   // by slot; nil when no split follows from secret and terms
-	attempts  []attempts    // payouts of each share that has any, by slot
+	link      string      // what its root link must be
+	lines     []line      // claims and entries, by seq
+	opened    bool        // its secret could be opened
+	committed [32]byte    // the commitment that the secret makes, when it could
+	shares    []money.Fen // by slot; nil when no split follows from secret and terms
+	attempts  []attempts  // payouts of each share that has any, by slot
 	claimants map[packet.Claimant]int
 }
 
@@ -112,7 +113,7 @@ func (b *book) termsRow() string { return fmt.Sprintf("terms packet_id=%d", b.He
 func (a *audit) readPackets(ctx context.Context) error {
 	for after := packet.ID(0); ; {
 		var books []book
-		err := a.view(ctx, fmt.Sprintf("read packets after %d", after), func(r store.Reader) error {
+		err := a.view(ctx, fmt.Sprintf("packets id>%d", after), func(r store.Reader) error {
 			books = books[:0]
 			rows, err := r.Packets(after, packetsPerView)
 			if err != nil {
@@ -121,7 +122,7 @@ func (a *audit) readPackets(ctx context.Context) error {
 			for _, row := range rows {
 				b, err := a.readBook(r, row)
 				if err != nil {
-					return fmt.Errorf("packet %d: %w", row.Head.ID, err)
+					return &rowError{fmt.Sprintf("packets id=%d", row.Head.ID), err}
 				}
 				books = append(books, b)
 			}
@@ -145,7 +146,7 @@ func (a *audit) readPackets(ctx context.Context) error {
 // readPacket audits one packet.
 func (a *audit) readPacket(ctx context.Context, id packet.ID) error {
 	var b book
-	err := a.view(ctx, fmt.Sprintf("read packet %d", id), func(r store.Reader) error {
+	err := a.view(ctx, fmt.Sprintf("packets id=%d", id), func(r store.Reader) error {
 		row, err := r.Packet(id)
 		if err != nil {
 			return err

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/base32"
 	"fmt"
 	"slices"
 
@@ -62,6 +64,20 @@ func payoutClaim(b *book) *wrong {
 			return wrongf(payoutRow(p), "of the merchant %s, the packet is of %s", p.MchID, b.Terms.MchID)
 		case c.Seq > b.follower.Seq:
 			return wrongf(payoutRow(p), "its claim is entry %d, the worker has come to %d", c.Seq, b.follower.Seq)
+		}
+	}
+	return nil
+}
+
+// payoutKey makes the rail key anew from what names the payout: a payout under
+// another key is not known again by the rail, which would pay it twice.
+func payoutKey(b *book) *wrong {
+	crockford := base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+	for i := range b.payouts {
+		p := &b.payouts[i]
+		sum := sha256.Sum256(fmt.Appendf(nil, "hb-payout-v1\x00%s\x00%s/%x\x00%d", b.Terms.MchID, b.listID, p.Claimant[:], p.Generation))
+		if p.RailKey != "HB"+crockford.EncodeToString(sum[:16]) {
+			return wrongf(payoutRow(p), "%q is not the rail key of this claimant and generation", p.RailKey)
 		}
 	}
 	return nil
@@ -184,7 +200,7 @@ func settled(b *book) *wrong {
 		}
 	}
 	for _, all := range b.attempts {
-		if p := all.newest(); !p.State.Final() {
+		if p := all.newest(); p.State != store.PayoutDone && !p.Returned {
 			return wrongf(payoutRow(p), "%s, and the packet is settled", p.State)
 		}
 	}

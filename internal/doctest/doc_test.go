@@ -17,8 +17,9 @@
 //	<!-- covered by: FILE -->   sh: FILE is a test that holds every line of the block
 //	<!-- installs -->           sh: nothing but lines that install packages
 //
-// There is no way to say that a block is not checked. Both READMEs show the same
-// blocks in the same order; only the remarks in them differ.
+// There is no way to say that such a block is not checked, and every block has a
+// tag: text, if it is none of these. Both READMEs show the same blocks in the same
+// order; only the remarks in them differ.
 package doctest_test
 
 import (
@@ -102,8 +103,8 @@ func TestSnippets(t *testing.T) {
 				_, err = toml.Decode(s.code, &map[string]any{})
 			case "xml":
 				err = xml.Unmarshal([]byte(s.code), &struct{}{})
-			case "bash", "shell", "zsh", "console", "golang":
-				err = fmt.Errorf("tagged %s: say sh or go, so that it is run", s.lang)
+			case "", "bash", "shell", "zsh", "console", "golang":
+				err = fmt.Errorf("tagged %q: say sh or go, so that it is run, or text", s.lang)
 			}
 			if err != nil {
 				t.Errorf("%s: %v", s.at, err)

@@ -107,7 +107,7 @@ func (s *Sessions) Renew(session Session, now time.Time) (cookie *http.Cookie, d
 // to a packet, must find themselves signed in.
 func (s *Sessions) Cookie(session Session) *http.Cookie {
 	sealed := s.cipher.Seal(nil, nil, session.encode(), []byte(layout)) //nolint:gosec // no nonce: this cipher draws its own
-	return &http.Cookie{
+	return &http.Cookie{                                                //nolint:gosec // Secure everywhere but on the plain HTTP of a sandbox
 		Name:     s.CookieName(),
 		Value:    base64.RawURLEncoding.EncodeToString(sealed),
 		Path:     "/",

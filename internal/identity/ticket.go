@@ -18,8 +18,9 @@ import (
 const (
 	ticketMax    = 2048 // characters
 	ticketType   = "hb-claim+jwt"
-	lifeMax      = 300 // from iat to exp
-	leeway       = 30  // by which the app's clock may differ from ours
+	timeMax      = 1 << 40 // far off, and far from where sums overflow
+	lifeMax      = 300     // from iat to exp
+	leeway       = 30      // by which the app's clock may differ from ours
 	jtiMin       = 16
 	jtiMax       = 128
 	hmacKeyMin   = 32 // bytes of an HS256 secret
@@ -169,7 +170,7 @@ func (e *Expect) checkClaims(c jwt.MapClaims) error {
 		return refused("aud", "must be "+e.Audience)
 	case !hasIAT || iat > now+leeway:
 		return refused("iat", "must be a time in seconds since 1970, and not in the future")
-	case !hasEXP || exp <= iat || exp-lifeMax > iat:
+	case !hasEXP || exp <= iat || exp-iat > lifeMax:
 		return refused("exp", "must be a time at most 300 s after iat")
 	case now >= exp+leeway:
 		return refused("exp", "the ticket has expired")
@@ -237,12 +238,14 @@ func text(c map[string]any, name string) string {
 	return s
 }
 
-// unix returns the time in a claim, in seconds; ok is false if there is none.
+// unix returns the time in a claim, in seconds; ok is false if there is none that
+// makes sense.
 func unix(d *jwt.NumericDate, err error) (t int64, ok bool) {
 	if err != nil || d == nil {
 		return 0, false
 	}
-	return d.Unix(), true
+	t = d.Unix()
+	return t, t >= 0 && t <= timeMax
 }
 
 // same compares a claim with what it must be. Nothing is never what it must be.

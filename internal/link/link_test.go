@@ -139,6 +139,19 @@ func TestOtherTextsAreNotFound(t *testing.T) {
 	}
 }
 
+// TestZeroesAreNotLeftOut: the decoder skips line ends and leaves what it did not
+// write at zero, which the end of this token (found by trying) happens to be.
+func TestZeroesAreNotLeftOut(t *testing.T) {
+	t.Parallel()
+	s := link.Encode(keyOf(1), link.Token{Packet: 16031654, Sharer: link.Root, KeyID: 1})
+	if s[:32]+"AAAA" != s {
+		t.Fatalf("%s does not end in zeroes", s)
+	}
+	if _, err := link.Decode(keyOf, s[:32]+"\n\n\n\n"); !errors.Is(err, fault.NotFound) {
+		t.Errorf("line ends stand for zeroes: %v", err)
+	}
+}
+
 func TestNoLinkForASlotThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	for _, sharer := range []int{-2, link.SharerMax + 1, math.MaxInt, math.MinInt} {

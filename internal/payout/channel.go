@@ -24,7 +24,8 @@ type Channel interface {
 	// Limits says which payouts the rail takes.
 	Limits() Limits
 	// Prepare makes the exact request for an order, or says why the rail cannot take
-	// it. It is pure: the same order gives the same bytes, and nothing leaves.
+	// it, in words that name nobody. It is pure: the same order gives the same bytes,
+	// and nothing leaves.
 	Prepare(Order) (Frozen, error)
 	// Submit sends a request. It may be sent any number of times: the rail knows it
 	// by its key. What Submit cannot classify is Unknown; it has no error to return,

@@ -11,20 +11,33 @@ import (
 	"hongbao.example/hongbao/internal/store"
 )
 
+// NoneName is the channel of packets that are not paid from here: their claims stay
+// due.
+const NoneName = "none"
+
 // Follow does for one packet what its book and its payouts call for: payouts for
 // claims that have none, returns of shares that cannot be paid, and Settle when
 // nothing remains. It moves no money but back to the merchant. It is safe to repeat
 // and to cut off anywhere. A packet that is held waits.
 func (w *Worker) Follow(ctx context.Context, id packet.ID) error {
-	pic, err := w.engine.Packet(ctx, id)
+	var row store.Packet
+	var place store.Follower
+	err := w.store.View(ctx, func(r store.Reader) (err error) {
+		if row, err = r.Packet(id); err != nil {
+			return err
+		}
+		place, err = r.Follower(id, workerName)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("payout: follow packet %d: %w", int64(id), err)
 	}
-	if pic.State == packet.Held {
+	h := &row.Head
+	if row.Settled || h.Held || h.ClaimedNum == 0 && !h.Ended || row.Terms.Channel == NoneName {
 		return nil
 	}
-	for more := true; more; { // each turn moves the cursor on, or is the last
-		if more, err = w.follow(ctx, id, pic); err != nil {
+	for more := place.Seq < h.Seq; more; { // each turn moves the cursor on, or is the last
+		if more, err = w.follow(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -33,23 +46,31 @@ func (w *Worker) Follow(ctx context.Context, id packet.ID) error {
 
 // follow makes payouts of the claims above the cursor, batchMax at most; more says
 // whether there may be further ones.
-func (w *Worker) follow(ctx context.Context, id packet.ID, pic *engine.Picture) (more bool, err error) {
+func (w *Worker) follow(ctx context.Context, id packet.ID) (more bool, err error) {
 	var from store.Follower
 	var claims []packet.Claim
-	if err := w.store.View(ctx, func(r store.Reader) (err error) {
+	err = w.store.View(ctx, func(r store.Reader) (err error) {
 		if from, err = r.Follower(id, workerName); err != nil {
 			return err
 		}
 		claims, err = r.Claims(id, from.Seq)
 		return err
-	}); err != nil {
+	})
+	if err != nil {
 		return false, fmt.Errorf("payout: follow packet %d: %w", int64(id), err)
 	}
 	if len(claims) == 0 {
 		return false, nil
 	}
+	pic, err := w.engine.Packet(ctx, id)
+	if err != nil {
+		return false, fmt.Errorf("payout: follow packet %d: %w", int64(id), err)
+	}
+	if pic.State == packet.Held { // it breaks an invariant
+		return false, nil
+	}
 	if w.channels[pic.Terms.Channel] == nil {
-		return false, fmt.Errorf("payout: packet %d pays through channel %s, which this worker does not have", int64(id), pic.Terms.Channel)
+		return false, noChannel(id, pic.Terms.Channel)
 	}
 	claims = claims[:min(len(claims), batchMax)]
 	now := w.now()

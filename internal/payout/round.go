@@ -4,20 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"maps"
+	"slices"
 	"time"
 
 	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/vault"
 )
 
 // Round leases up to batchMax payouts that are due, submits them or asks about
 // them, writes down the answers, and follows the packets that may have come to
-// their end by that. It returns how many payouts it looked at. It is safe to repeat
-// and to cut off anywhere: what it did not write down is asked about when the lease
-// is over.
+// their end by that. It returns how many payouts were due. It is safe to repeat and
+// to cut off anywhere: what it did not write down is asked about when the lease is
+// over.
 func (w *Worker) Round(ctx context.Context) (int, error) {
 	now := w.now()
 	due, books, err := w.due(ctx, now)
@@ -27,22 +29,21 @@ func (w *Worker) Round(ctx context.Context) (int, error) {
 	if len(due) == 0 {
 		return 0, nil
 	}
-	var r round
+	r := &round{now: now}
 	for i := range due {
-		w.take(ctx, &r, &due[i], books[due[i].Packet], now)
+		w.take(ctx, r, &due[i], books[due[i].Packet])
 	}
 	switch err := w.write(ctx, r.rows, r.events); {
 	case errors.Is(err, store.ErrStale): // another worker has taken some of them
-		return 0, errors.Join(r.errs...)
+		return len(due), errors.Join(r.errs...)
 	case err != nil:
-		return 0, errors.Join(append(r.errs, fmt.Errorf("payout: lease: %w", err))...)
+		return len(due), errors.Join(append(r.errs, fmt.Errorf("payout: lease: %w", err))...)
 	}
 	w.call(ctx, r.jobs)
-	ctx = context.WithoutCancel(ctx) // what was answered must not be lost to a shutdown
-	if err := w.record(ctx, r.jobs); err != nil {
+	if err := w.record(context.WithoutCancel(ctx), r.jobs); err != nil { // a shutdown must not lose answers
 		return len(due), errors.Join(append(r.errs, fmt.Errorf("payout: record answers: %w", err))...)
 	}
-	for id := range r.closing(books) {
+	for _, id := range r.closing(books) {
 		r.errs = append(r.errs, w.Follow(ctx, id))
 	}
 	return len(due), errors.Join(r.errs...)
@@ -50,6 +51,7 @@ func (w *Worker) Round(ctx context.Context) (int, error) {
 
 // round is what one Round has to do.
 type round struct {
+	now    int64
 	rows   []store.Payout // as they are written before the calls
 	events []store.PayoutEvent
 	jobs   []*job
@@ -60,10 +62,12 @@ type round struct {
 type book struct {
 	pic    *engine.Picture
 	head   packet.Head
-	held   bool
 	claims []packet.Claim // by slot; read only if a payout is to be sent for the first time
 	err    error          // why the packet cannot be worked on now
 }
+
+// held says whether the packet waits, by what the database or memory knows of it.
+func (b *book) held() bool { return b.head.Held || b.pic.State == packet.Held }
 
 // due reads the payouts that are due, and of each packet what is needed to judge them.
 func (w *Worker) due(ctx context.Context, now int64) (due []store.Payout, books map[packet.ID]*book, err error) {
@@ -83,7 +87,6 @@ func (w *Worker) due(ctx context.Context, now int64) (due []store.Payout, books 
 		if b.err == nil {
 			b.pic, b.err = w.engine.Packet(ctx, id)
 		}
-		b.held = b.held || b.err == nil && b.pic.State == packet.Held // by what memory knows of it, too
 	}
 	return due, books, err
 }
@@ -95,7 +98,7 @@ func readBook(r store.Reader, books map[packet.ID]*book, p *store.Payout) error 
 		if err != nil && fault.CodeOf(err) != fault.NotFound {
 			return err
 		}
-		b = &book{head: row.Head, held: row.Head.Held, err: err}
+		b = &book{head: row.Head, err: err}
 		books[p.Packet] = b
 	}
 	if p.State != store.PayoutQueued || b.claims != nil || b.err != nil {
@@ -106,58 +109,115 @@ func readBook(r store.Reader, books map[packet.ID]*book, p *store.Payout) error 
 	return err
 }
 
-// job is one payout under a lease, and what is to be done about it.
-type job struct {
-	row     store.Payout // as leased, then as it became
-	channel Channel
-	frozen  Frozen
-	ask     bool // before anything is sent
-	resend  bool // if the rail has never seen it
-	answers []answer
-}
-
-// take decides what a round does about one payout: lease it for a call, or let it
-// wait, so that it does not stand in the way of others.
-func (w *Worker) take(ctx context.Context, r *round, p *store.Payout, b *book, now int64) {
+// take decides what a round does about one payout. What cannot be worked on waits,
+// so that it does not stand in the way of others.
+func (w *Worker) take(ctx context.Context, r *round, p *store.Payout, b *book) {
 	channel, first := w.channels[p.Channel], p.State == store.PayoutQueued
-	next := *p
-	next.Version, next.UpdatedAt = p.Version+1, now
-	wait := func(errs ...error) {
-		next = *p
-		next.Version, next.UpdatedAt, next.NextCheck = p.Version+1, now, now+postponed.Milliseconds()
-		r.rows, r.errs = append(r.rows, next), append(r.errs, errs...)
-	}
 	switch {
 	case b.err != nil:
-		wait(fmt.Errorf("payout: packet %d: %w", int64(p.Packet), b.err))
-		return
+		r.wait(p, fmt.Errorf("payout: packet %d: %w", int64(p.Packet), b.err))
 	case channel == nil:
-		wait(fmt.Errorf("payout: packet %d pays through channel %s, which this worker does not have", int64(p.Packet), p.Channel))
-		return
-	case first && (b.held || p.Held):
-		wait()
+		r.wait(p, noChannel(p.Packet, p.Channel))
+	case first && (p.Held || b.held()):
+		r.wait(p, nil)
+	case first:
+		w.first(ctx, r, p, b, channel)
+	default:
+		w.again(ctx, r, p, b, channel)
+	}
+}
+
+// first freezes the request of a payout that was never sent.
+func (w *Worker) first(ctx context.Context, r *round, p *store.Payout, b *book, channel Channel) {
+	payee, err := w.trustPayout(b, p)
+	if err != nil {
+		r.wait(p, w.distrust(ctx, p.Packet, err))
 		return
 	}
-	j := &job{channel: channel, ask: !first}
+	frozen, err := channel.Prepare(Order{
+		Key: p.RailKey, ListID: b.pic.ListID, Generation: p.Generation, Amount: p.Amount, Payee: payee, At: time.UnixMilli(r.now),
+	})
+	if err != nil { // a matter of configuration: the channel had promised to take such a share
+		next := changed(p, r.now)
+		next.Operator = true
+		r.rows = append(r.rows, next)
+		r.events = append(r.events, event(&next, sourceCreate, "cannot be sent: "+err.Error(), r.now))
+		return
+	}
+	next := w.leased(p, r.now)
+	next.State = store.PayoutSubmitting
+	next.Frozen = w.engine.Vault().Seal(vault.FrozenRequest, frozenRow(p), frozen.Body)
+	r.rows = append(r.rows, next)
+	r.events = append(r.events, event(&next, sourceCreate, "", r.now))
+	r.jobs = append(r.jobs, &job{leased: next, channel: channel, frozen: frozen})
+}
+
+// again asks about a payout that was sent. Only one that the rail never acknowledged
+// may be sent again, and only while the rail is sure to remember its key.
+func (w *Worker) again(ctx context.Context, r *round, p *store.Payout, b *book, channel Channel) {
+	body, err := w.engine.Vault().Open(vault.FrozenRequest, frozenRow(p), p.Frozen)
+	if err != nil {
+		r.wait(p, w.distrust(ctx, p.Packet, errPayout))
+		return
+	}
+	next := w.leased(p, r.now)
+	if p.State == store.PayoutSubmitting { // whoever sent it did not live to tell
+		next.State, next.Attempts = store.PayoutUnknown, 1
+		r.events = append(r.events, event(&next, sourceLease, "", r.now))
+	}
+	r.rows = append(r.rows, next)
+	r.jobs = append(r.jobs, &job{
+		leased: next, channel: channel, frozen: Frozen{Key: p.RailKey, Body: body}, ask: true,
+		resend: next.State == store.PayoutUnknown && !b.held() && r.now-p.CreatedAt < patience.Milliseconds(),
+	})
+}
+
+// changed is a payout in its next version.
+func changed(p *store.Payout, now int64) store.Payout {
+	next := *p
+	next.Version, next.UpdatedAt = p.Version+1, now
+	return next
+}
+
+// leased is a payout that this worker is at.
+func (w *Worker) leased(p *store.Payout, now int64) store.Payout {
+	next := changed(p, now)
 	next.Attempts++
 	next.Lease = now + w.lease.Milliseconds()
 	next.NextCheck = next.Lease
-	switch {
-	case first:
-		payee, err := w.trustPayout(b, p)
-		if err != nil {
-			wait(w.distrust(ctx, p.Packet, err))
-			return
+	return next
+}
+
+// wait puts a payout off.
+func (r *round) wait(p *store.Payout, cause error) {
+	next := changed(p, r.now)
+	next.NextCheck = r.now + postponed.Milliseconds()
+	r.rows, r.errs = append(r.rows, next), append(r.errs, cause)
+}
+
+// closing lists the packets that a round's answers may have brought to their end:
+// a share was refused, or the last one of a packet that has ended is paid.
+func (r *round) closing(books map[packet.ID]*book) []packet.ID {
+	ids := make(map[packet.ID]bool)
+	for _, j := range r.jobs {
+		if p := &j.row; p.State.Final() && (p.State != store.PayoutDone || books[p.Packet].head.Ended) {
+			ids[p.Packet] = true
 		}
-		j.frozen, err = channel.Prepare(order(b, p, payee, now))
-		if err != nil {
-			refuseToSend(r, next, err, now)
-			return
-		}
-		next.State, next.Frozen = store.PayoutSubmitting, w.engine.Vault().Seal(vault.FrozenRequest, frozenRow(p), j.frozen.Body)
-		r.events = append(r.events, event(&next, sourceCreate, "", now))
 	}
-	_ = time.Second
-	j.row = next
-	r.rows, r.jobs = append(r.rows, next), append(r.jobs, j)
+	return slices.Sorted(maps.Keys(ids))
+}
+
+func (w *Worker) write(ctx context.Context, rows []store.Payout, events []store.PayoutEvent) error {
+	return w.store.Update(ctx, func(tx store.Tx) error { return write(tx, rows, events) })
+}
+
+func write(tx store.Tx, rows []store.Payout, events []store.PayoutEvent) error {
+	if err := tx.UpdatePayouts(rows); err != nil {
+		return err
+	}
+	return tx.InsertPayoutEvents(events)
+}
+
+func noChannel(id packet.ID, name string) error {
+	return fmt.Errorf("payout: packet %d pays through channel %s, which this worker does not have", int64(id), name)
 }

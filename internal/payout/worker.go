@@ -41,8 +41,8 @@ type Config struct {
 }
 
 // Worker pays. Several workers, in several processes, may work on one database:
-// they take payouts from each other by compare and swap. The methods of one Worker
-// are for one goroutine, except Revisit, Stats and Health.
+// they share out the payouts by compare and swap. All methods may be called from
+// several goroutines.
 type Worker struct {
 	engine   *engine.Engine
 	store    store.Store

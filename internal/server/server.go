@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"hongbao.example/hongbao/internal/config"
@@ -105,7 +106,7 @@ func reachable(a net.Addr) string {
 
 func (s *Server) newWorker() (*payout.Worker, error) {
 	return payout.New(payout.Config{
-		Engine: s.Engine, Store: s.Store, Channels: s.channels, Log: s.log, Now: s.options.Now,
+		Engine: s.Engine, Store: s.Store, Channels: s.channels, Log: s.log,
 	})
 }
 
@@ -135,7 +136,7 @@ func (s *Server) newServers(version string) error {
 		claimants.ServeHTTP(w, r)
 	}))
 	s.public.RegisterOnShutdown(func() { close(stop) })
-	s.operator = s.newServer(ops.New(s.Engine, version, s.worker.Collectors()...))
+	s.operator = s.newServer(ops.New(ops.Config{Engine: s.Engine, Payouts: s.worker, Version: version}))
 	if cfg.TLS.Cert == "" {
 		return nil
 	}
@@ -179,8 +180,9 @@ func (s *Server) OpsURL() string { return "http://" + reachable(s.operatorListen
 func (s *Server) Serve(ctx context.Context) error {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	ended := make(chan error, 3)
-	go func() { ended <- s.worker.Run(background) }()
+	var paying sync.WaitGroup
+	paying.Go(func() { s.worker.Run(background) })
+	ended := make(chan error, 2)
 	go func() { ended <- s.operator.Serve(s.operatorListener) }()
 	go func() {
 		if s.public.TLSConfig != nil {
@@ -204,8 +206,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	err = errors.Join(err, s.operator.Shutdown(wait))
 	cancel()
+	paying.Wait()
 	for range running {
-		if e := <-ended; e != nil && !errors.Is(e, http.ErrServerClosed) && !errors.Is(e, context.Canceled) {
+		if e := <-ended; e != nil && !errors.Is(e, http.ErrServerClosed) {
 			err = errors.Join(err, e)
 		}
 	}

@@ -9,12 +9,14 @@ package ops
 import (
 	"encoding/json"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"hongbao.example/hongbao/internal/engine"
+	"hongbao.example/hongbao/internal/payout"
 )
 
 // health is the answer of /healthz and /readyz.
@@ -25,11 +27,20 @@ type health struct {
 	Problems    []string `json:"problems,omitempty"`
 }
 
-// New makes the operator's handler for an engine; more are further collectors to
-// be shown.
-func New(e *engine.Engine, version string, more ...prometheus.Collector) http.Handler {
+// Config is what there is to look at.
+type Config struct {
+	Engine  *engine.Engine
+	Payouts *payout.Worker
+	Version string
+}
+
+// New makes the operator's handler.
+func New(c Config) http.Handler {
 	report := func(r *http.Request) health {
-		h := health{Status: "ok", Environment: string(e.Environment()), Version: version, Problems: e.Health(r.Context())}
+		h := health{
+			Status: "ok", Environment: string(c.Engine.Environment()), Version: c.Version,
+			Problems: append(c.Engine.Health(r.Context()), c.Payouts.Health()...),
+		}
 		if len(h.Problems) > 0 {
 			h.Status = "degraded"
 		}
@@ -41,14 +52,14 @@ func New(e *engine.Engine, version string, more ...prometheus.Collector) http.Ha
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		status := http.StatusOK
-		if !e.Ready(r.Context()) {
+		if !c.Engine.Ready(r.Context()) {
 			status = http.StatusServiceUnavailable
 		}
 		write(w, status, report(r))
 	})
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), counters(e))
-	registry.MustRegister(more...)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(c.counters()...)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux
 }
@@ -60,49 +71,34 @@ func write(w http.ResponseWriter, status int, h health) {
 	_ = json.NewEncoder(w).Encode(h) // an operator that has gone asks again
 }
 
-// engineCounters shows an engine's counters as metrics.
-type engineCounters struct {
-	stats *engine.Stats
-	descs []*prometheus.Desc
-}
-
-// metric is one counter: its name, what it counts, and where it stands.
-type metric struct {
-	name, help string
-	value      func(*engine.Stats) int64
-}
-
-var metrics = []metric{
-	{"hongbao_sends_total", "Packets sent.", func(s *engine.Stats) int64 { return s.Sends.Load() }},
-	{"hongbao_claims_total", "Shares claimed.", func(s *engine.Stats) int64 { return s.Claims.Load() }},
-	{"hongbao_claim_repeats_total", "Claims by claimants who had their share, answered from memory.", func(s *engine.Stats) int64 { return s.Repeats.Load() }},
-	{"hongbao_claim_refusals_total", "Claims that were refused.", func(s *engine.Stats) int64 { return s.Refusals.Load() }},
-	{"hongbao_refunds_total", "Packets whose rest was refunded at expiry.", func(s *engine.Stats) int64 { return s.Refunds.Load() }},
-	{"hongbao_groups_total", "Groups committed or tried.", func(s *engine.Stats) int64 { return s.Groups.Load() }},
-	{"hongbao_orders_total", "Orders in those groups.", func(s *engine.Stats) int64 { return s.Orders.Load() }},
-	{"hongbao_groups_stale_total", "Groups decided anew because a row had changed.", func(s *engine.Stats) int64 { return s.Stale.Load() }},
-	{"hongbao_groups_unknown_total", "Groups whose fate could not be found out.", func(s *engine.Stats) int64 { return s.Unknown.Load() }},
-	{"hongbao_packets_broken_total", "Packets found to break an invariant.", func(s *engine.Stats) int64 { return s.Broken.Load() }},
-}
-
-func counters(e *engine.Engine) prometheus.Collector {
-	c := &engineCounters{stats: e.Stats()}
-	for _, m := range metrics {
-		c.descs = append(c.descs, prometheus.NewDesc(m.name, m.help, nil, nil))
+// counters shows what engine and worker count as metrics.
+func (c Config) counters() []prometheus.Collector {
+	e, p := c.Engine.Stats(), c.Payouts.Stats()
+	var all []prometheus.Collector
+	for _, m := range []struct {
+		name, help string
+		count      *atomic.Int64
+	}{
+		{"sends_total", "Packets sent.", &e.Sends},
+		{"claims_total", "Shares claimed.", &e.Claims},
+		{"claim_repeats_total", "Claims by claimants who had their share, answered from memory.", &e.Repeats},
+		{"claim_refusals_total", "Claims that were refused.", &e.Refusals},
+		{"refunds_total", "Packets whose rest was refunded at expiry.", &e.Refunds},
+		{"groups_total", "Groups committed or tried.", &e.Groups},
+		{"orders_total", "Orders in those groups.", &e.Orders},
+		{"groups_stale_total", "Groups decided anew because a row had changed.", &e.Stale},
+		{"groups_unknown_total", "Groups whose fate could not be found out.", &e.Unknown},
+		{"packets_broken_total", "Packets found to break an invariant.", &e.Broken},
+		{"payouts_created_total", "Payouts made of claims.", &p.Created},
+		{"payouts_done_total", "Payouts that arrived.", &p.Done},
+		{"payouts_refused_total", "Payouts that a channel refused.", &p.Refused},
+		{"payouts_returned_total", "Shares that went back to their merchant.", &p.Returned},
+		{"payouts_mismatched_total", "Rows that are not what their book was written for.", &p.Mismatches},
+		{"payouts_contradicted_total", "Answers that contradict a final one.", &p.Contradictions},
+	} {
+		all = append(all, prometheus.NewCounterFunc(
+			prometheus.CounterOpts{Namespace: "hongbao", Name: m.name, Help: m.help},
+			func() float64 { return float64(m.count.Load()) }))
 	}
-	return c
-}
-
-// Describe implements prometheus.Collector.
-func (c *engineCounters) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
-		to <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *engineCounters) Collect(to chan<- prometheus.Metric) {
-	for i, m := range metrics {
-		to <- prometheus.MustNewConstMetric(c.descs[i], prometheus.CounterValue, float64(m.value(c.stats)))
-	}
+	return all
 }

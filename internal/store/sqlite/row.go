@@ -17,7 +17,7 @@ import (
 type row struct {
 	values []driver.Value
 	next   int
-	err    error // a value of the wrong type or length; it stays
+	err    error // a value of the wrong type or length
 }
 
 // take returns the next column; NULL is the zero value.

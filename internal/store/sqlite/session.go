@@ -98,8 +98,11 @@ func (s *session) update(ctx context.Context, f func(store.Tx) error) error {
 			s.rollback()
 		}
 	}()
-	if err := cmp.Or(f(tx{reader{s}}), s.err); err != nil {
+	if err := f(tx{reader{s}}); err != nil {
 		return err
+	}
+	if s.err != nil {
+		return s.err
 	}
 	ended = true
 	return s.commit()
@@ -111,7 +114,10 @@ func (s *session) view(ctx context.Context, f func(store.Reader) error) error {
 		return err
 	}
 	defer s.rollback()
-	return cmp.Or(f(reader{s}), s.err)
+	if err := f(reader{s}); err != nil {
+		return err
+	}
+	return s.err
 }
 
 // begin starts a transaction. Waiting for another process ends with ctx.
@@ -208,14 +214,11 @@ func (s *session) each(q query, read func(*row), values ...driver.Value) error {
 	if st.row.values == nil {
 		st.row.values = make([]driver.Value, len(rows.Columns()))
 	}
-	for {
-		if err = rows.Next(st.row.values); err != nil {
-			break
-		}
-		st.row.next = 0
-		if read(&st.row); st.row.err != nil {
+	for st.row.err = nil; err == nil; {
+		if err = rows.Next(st.row.values); err == nil {
+			st.row.next = 0
+			read(&st.row)
 			err = st.row.err
-			break
 		}
 	}
 	if errors.Is(err, io.EOF) {

@@ -25,14 +25,14 @@
 //
 // # Layout
 //
-// The tables are explained in migrations. Rows of a packet start with its id, rows
-// of an account with its mch_id, and a claim writes one page of claims and one of
-// packets. No foreign keys are declared: they would look up a parent row for each
-// row of a claim, to prove what the same transaction has just read.
+// The tables are explained in migrations, and why claims lie as they do in
+// docs/adr/0002-row-layout.md. Rows of a packet are found by its id, rows of an
+// account by its mch_id. No foreign keys are declared: they would look up a parent
+// for every row of a claim, to prove what the same transaction has just read.
 //
-// Left out on purpose: UNIQUE (packet_id, slot), which would cost each claim an
-// index page. A slot is taken once because heads move from the seq they were read
-// at, and the audit counts.
+// Left out on purpose: UNIQUE (packet_id, slot), which would cost each claim more
+// pages. A slot is taken once because heads move only from the seq they were read
+// at, and the audit counts again.
 package sqlite
 
 import (
@@ -53,7 +53,7 @@ import (
 )
 
 const (
-	pageBytes       = 8192            // of a new file
+	pageBytes       = 4096            // of a new file
 	checkpointPages = 8000            // of log, before a commit copies it into the database
 	writerCacheKiB  = 64 << 10        // the packets that are being claimed, with all their rows
 	readerCacheKiB  = 8 << 10         // readers have the system's cache behind them
@@ -163,7 +163,7 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 		s.readers <- r
 	}()
 	if s.closed.Load() || s.down.Load() {
-		return busy(errors.New(s.path + " is closed"))
+		return busy(errors.New(s.path + " is not open"))
 	}
 	if r.conn == nil {
 		if err := s.connect(ctx, r, "ro", readerPragmas()); err != nil {
@@ -184,14 +184,18 @@ func (s *Store) Health(ctx context.Context) error {
 	})
 }
 
-// Close implements store.Store. What is called afterwards is Busy.
+// Close implements store.Store. It waits for all transactions. What is called
+// afterwards is Busy.
 func (s *Store) Close() error {
 	s.closed.Store(true)
-	w, _ := await(context.Background(), s.writer)
-	readers, _ := s.allReaders(context.Background())
-	err := w.close()
+	w := <-s.writer
+	readers := make([]*session, cap(s.readers))
+	for i := range readers {
+		readers[i] = <-s.readers
+		_ = readers[i].close() // it was read only
+	}
+	err := w.close() // the last one: it copies the log into the file and removes it
 	for _, r := range readers {
-		err = cmp.Or(err, r.close())
 		s.readers <- r
 	}
 	s.writer <- w
@@ -247,6 +251,7 @@ func (s *Store) reopen(ctx context.Context, w *session) error {
 	if s.pause != nil {
 		select {
 		case <-s.pause.C:
+			s.pause = nil
 		default:
 			return busy(errors.New(s.path + " is about to be reopened"))
 		}
@@ -266,7 +271,6 @@ func (s *Store) reopen(ctx context.Context, w *session) error {
 		s.pause = time.NewTimer(reopenPause)
 		return busy(errors.Join(err, w.close()))
 	}
-	s.pause = nil
 	s.down.Store(false)
 	return nil
 }
@@ -274,13 +278,13 @@ func (s *Store) reopen(ctx context.Context, w *session) error {
 // connect opens a connection for a session. Its mode is SQLite's: ro, or rw, which
 // does not create the file either.
 func (s *Store) connect(ctx context.Context, to *session, mode, pragmas string) error {
+	ctx = context.WithoutCancel(ctx)
 	c, err := s.dial(ctx, uri(s.path, mode))
 	if err != nil {
 		return err
 	}
-	*to = session{conn: c, ctx: context.WithoutCancel(ctx)}
-	_, err = c.ExecContext(to.ctx, pragmas, nil)
-	if err != nil {
+	*to = session{conn: c, ctx: ctx}
+	if _, err := c.ExecContext(ctx, pragmas, nil); err != nil {
 		return errors.Join(err, to.close())
 	}
 	return nil

@@ -66,7 +66,7 @@ func (t tx) InsertPackets(packets []store.Packet) error {
 			int64(h.ID), m.MchID, m.BillNo, string(m.Type), m.AppID, m.SendName, m.Wishing, m.ActName, m.Remark,
 			int64(m.Total), int64(m.Num), string(m.Law), int64(m.Min), int64(m.Cap), m.Commitment[:],
 			m.Seed[:], m.Providers, m.Channel, int64(m.ClaimantKey), int64(m.LinkKey), m.SentAt, m.ExpiresAt,
-			bytes(p.Secret), bytes(p.SeedRef))
+			p.Secret, p.SeedRef)
 	})
 }
 
@@ -207,12 +207,4 @@ func (t tx) UseTicket(mchID string, jti [16]byte, expires, now int64) error {
 		return err
 	}
 	return t.insert(store.ErrStale, ticketInsert, mchID, jti[:], expires)
-}
-
-// bytes makes no bytes an empty blob where NULL is not allowed.
-func bytes(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
 }

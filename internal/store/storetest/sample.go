@@ -63,7 +63,7 @@ func Packet(id packet.ID, mchID string) (store.Packet, packet.Entry) {
 	}
 	copy(p.Terms.Commitment[:], filler("commitment", 32))
 	var opening packet.Entry
-	p.Head, opening = packet.Open(id, &p.Terms)
+	p.Head, opening = packet.New(id, &p.Terms)
 	return p, opening
 }
 

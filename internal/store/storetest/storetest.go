@@ -32,7 +32,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				test(newBed(t, open(t)))
+				s := open(t)
+				test(&bed{t, twice{t, s}, s})
 			})
 		}
 	}
@@ -49,8 +50,6 @@ type bed struct {
 	store.Store
 	once store.Store
 }
-
-func newBed(t *testing.T, s store.Store) *bed { return &bed{t, twice{t, s}, s} }
 
 // twice runs every closure of Update twice and commits the second run.
 type twice struct {
@@ -125,7 +124,7 @@ func reads[T any](b *bed, want T, read func(store.Reader) (T, error)) {
 	same(b.T, got, want)
 }
 
-// finds checks that a read in a View finds no row.
+// findsNothing checks that a read in a View finds no row.
 func findsNothing[T any](b *bed, read func(store.Reader) (T, error)) {
 	b.Helper()
 	err := b.View(b.Context(), func(r store.Reader) error {

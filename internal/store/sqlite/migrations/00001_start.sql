@@ -1,7 +1,8 @@
 -- +goose Up
 
 -- Amounts are whole fen, times are milliseconds since 1970 (UTC). What is called
--- sealed is encrypted under the instance key. Hashes are SHA-256.
+-- sealed is encrypted under the instance key. Hashes are SHA-256. Tables of narrow
+-- rows lie in the order of their keys (WITHOUT ROWID), the others in that of arrival.
 
 -- What an entry of each kind debits and credits. The numbers are part of hashes
 -- and never change.
@@ -75,9 +76,9 @@ CREATE TABLE terms (
 CREATE INDEX terms_mch ON terms (mch_id);
 
 -- One share in one person's hands, an entry of the packet's book. Written once.
--- The one key keeps a person from claiming twice, and is all there is: a second
--- index would cost each claim a second page. That a slot is given out once
--- follows from the head, which is moved on only from the seq it was read at.
+-- The one key keeps a person from claiming twice, and another would cost each
+-- claim more pages. That a slot is given out once follows from the head, which is
+-- moved on only from the seq it was read at.
 CREATE TABLE claims (
     packet_id  INTEGER NOT NULL,
     claimant   BLOB    NOT NULL, -- keyed hash of a person
@@ -91,7 +92,7 @@ CREATE TABLE claims (
     payee      BLOB,             -- sealed, outside the chain, NULL when erased
     name       TEXT    NOT NULL, -- outside the chain
     PRIMARY KEY (packet_id, claimant)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- All other entries of packets' books: send, hold, release, refund, return.
 CREATE TABLE entries (
@@ -141,8 +142,8 @@ CREATE TABLE payouts (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (packet_id, claimant, generation)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX payouts_due ON payouts (next_check)
+) STRICT;
+CREATE INDEX payouts_due ON payouts (next_check, packet_id, claimant, generation)
     WHERE state NOT IN ('done', 'refused', 'cancelled') AND operator = 0;
 
 -- Every change of a payout, kept for ever.
@@ -190,7 +191,7 @@ CREATE TABLE bills (
     link       TEXT    NOT NULL, -- token of the root link
     at         INTEGER NOT NULL,
     PRIMARY KEY (mch_id, mch_billno)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Who pays.
 CREATE TABLE merchants (

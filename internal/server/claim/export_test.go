@@ -1,0 +1,50 @@
+package claim
+
+import (
+	"net/http"
+	"time"
+
+	"hongbao.example/hongbao/internal/fault"
+)
+
+// NewWithBeat is New with another pause between the signs of life of a stream.
+func NewWithBeat(cfg Config, beat time.Duration) (http.Handler, error) {
+	h, err := newHandler(cfg)
+	if err == nil {
+		h.beat = beat
+	}
+	return h, err
+}
+
+// FillStreams takes all places for readers of events but left.
+func FillStreams(h http.Handler, left int) {
+	full := h.(*handler) //nolint:forcetypeassert // New returns nothing else
+	for range streamsMax - left {
+		full.streams <- struct{}{}
+	}
+}
+
+// Phrases are the texts of the pages; Files the templates that use them.
+var (
+	Phrases = phrases
+	Files   = files
+)
+
+// Said is how a fault is told; ok is false if the table has no row for it.
+func Said(c fault.Code) (status int, title, message phrase, ok bool) {
+	r, ok := refusals[c]
+	return r.status, r.title, r.message, ok
+}
+
+// Chinese writes like the Chinese page, English like the English one.
+const (
+	Chinese = chinese
+	English = english
+)
+
+// Money and Span are how the pages write amounts and durations.
+var (
+	Money = language.money
+	Span  = language.span
+	Mask  = mask
+)

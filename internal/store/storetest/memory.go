@@ -1,0 +1,286 @@
+package storetest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/ledger"
+	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/store"
+)
+
+// Memory is the contract of package store in maps: a store for tests, and the one
+// that others are compared with. It is written to be obviously right, not fast: a
+// transaction works on a copy of everything.
+type Memory struct {
+	writer chan struct{} // holds a token while nobody writes
+	tables atomic.Pointer[tables]
+	closed atomic.Bool
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	m := &Memory{writer: make(chan struct{}, 1)}
+	m.tables.Store(new(tables).clone())
+	m.writer <- struct{}{}
+	return m
+}
+
+// Update implements store.Store.
+func (m *Memory) Update(ctx context.Context, f func(store.Tx) error) error {
+	if ctx.Err() != nil {
+		return fault.Busy
+	}
+	select {
+	case <-m.writer:
+	case <-ctx.Done():
+		return fault.Busy
+	}
+	defer func() { m.writer <- struct{}{} }()
+	if m.closed.Load() {
+		return fault.Busy
+	}
+	tx := &memoryTx{memoryReader{tables: m.tables.Load().clone()}}
+	if err := f(tx); err != nil {
+		return err
+	}
+	if tx.err != nil {
+		return tx.err
+	}
+	m.tables.Store(tx.tables)
+	return nil
+}
+
+// View implements store.Store.
+func (m *Memory) View(ctx context.Context, f func(store.Reader) error) error {
+	if m.closed.Load() || ctx.Err() != nil {
+		return fault.Busy
+	}
+	return f(memoryReader{tables: m.tables.Load()})
+}
+
+// Health implements store.Store.
+func (m *Memory) Health(ctx context.Context) error {
+	return m.Update(ctx, func(store.Tx) error { return nil })
+}
+
+// Close implements store.Store.
+func (m *Memory) Close() error {
+	m.closed.Store(true)
+	<-m.writer
+	m.writer <- struct{}{}
+	return nil
+}
+
+// Keys of maps, where a row's key is more than one value.
+type (
+	merchantKey struct{ mchID, name string }
+	followerKey struct {
+		packet packet.ID
+		worker string
+	}
+	payoutKey struct {
+		packet     packet.ID
+		claimant   packet.Claimant
+		generation int
+	}
+	ticketKey struct {
+		mchID string
+		jti   [16]byte
+	}
+)
+
+// tables are all rows. A row in them is never changed, only replaced.
+type tables struct {
+	settings       map[string]string
+	merchants      map[string]store.Merchant
+	keys           map[merchantKey]store.Key
+	accounts       map[string]ledger.Book
+	accountEntries map[string][]ledger.Entry
+	bills          map[merchantKey]store.Bill
+	packets        map[packet.ID]store.Packet
+	claims         map[packet.ID][]packet.Claim
+	entries        map[packet.ID][]packet.Entry
+	followers      map[followerKey]store.Follower
+	payouts        map[payoutKey]store.Payout
+	events         map[payoutKey][]store.PayoutEvent
+	tickets        map[ticketKey]int64
+}
+
+func (t *tables) clone() *tables {
+	return &tables{
+		settings: copyMap(t.settings), merchants: copyMap(t.merchants), keys: copyMap(t.keys),
+		accounts: copyMap(t.accounts), accountEntries: copyMap(t.accountEntries), bills: copyMap(t.bills),
+		packets: copyMap(t.packets), claims: copyMap(t.claims), entries: copyMap(t.entries),
+		followers: copyMap(t.followers), payouts: copyMap(t.payouts), events: copyMap(t.events), tickets: copyMap(t.tickets),
+	}
+}
+
+// copyMap copies a map; nil becomes an empty one.
+func copyMap[K comparable, V any](m map[K]V) map[K]V {
+	c := make(map[K]V, len(m))
+	maps.Copy(c, m)
+	return c
+}
+
+// own is a copy of a row that shares nothing with it.
+func own[T any](row T) (c T) {
+	text, err := json.Marshal(row)
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		panic(err) // no row holds what JSON cannot
+	}
+	return c
+}
+
+// find returns the row under a key.
+func find[K comparable, V any](r memoryReader, m map[K]V, key K) (V, error) {
+	v, ok := m[key]
+	if !ok && r.err == nil {
+		return v, fault.NotFound
+	}
+	return own(v), r.err
+}
+
+// pick returns copies of up to limit rows that are wanted, in order.
+func pick[T any](r memoryReader, rows []T, limit int, want func(*T) bool, order func(a, b T) int) (picked []T, err error) {
+	for i := range rows {
+		if want(&rows[i]) {
+			picked = append(picked, own(rows[i]))
+		}
+	}
+	slices.SortFunc(picked, order)
+	return picked[:min(limit, len(picked))], r.err
+}
+
+// values are the rows of a map, in no order.
+func values[K comparable, V any](m map[K]V) []V { return slices.Collect(maps.Values(m)) }
+
+// memoryReader reads tables.
+type memoryReader struct {
+	*tables
+	err error // what ended the transaction
+}
+
+func (r memoryReader) Setting(name string) (string, error) { return find(r, r.settings, name) }
+
+func (r memoryReader) Merchant(mchID string) (store.Merchant, error) {
+	return find(r, r.merchants, mchID)
+}
+
+func (r memoryReader) Merchants() ([]store.Merchant, error) {
+	return pick(r, values(r.merchants), all, func(*store.Merchant) bool { return true },
+		func(a, b store.Merchant) int { return cmp.Compare(a.MchID, b.MchID) })
+}
+
+func (r memoryReader) Keys(mchID string) ([]store.Key, error) {
+	return pick(r, values(r.keys), all, func(k *store.Key) bool { return k.MchID == mchID },
+		func(a, b store.Key) int {
+			return cmp.Or(-cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.ID, b.ID))
+		})
+}
+
+func (r memoryReader) Account(mchID string) (ledger.Book, error) { return find(r, r.accounts, mchID) }
+
+func (r memoryReader) AccountEntries(mchID string, after uint64, limit int) ([]ledger.Entry, error) {
+	return pick(r, r.accountEntries[mchID], limit, func(e *ledger.Entry) bool { return e.Seq > after },
+		func(a, b ledger.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+}
+
+func (r memoryReader) AccountEntry(mchID, ref string) (ledger.Entry, error) {
+	entries := make(map[string]ledger.Entry)
+	for _, e := range r.accountEntries[mchID] {
+		entries[e.Ref] = e
+	}
+	return find(r, entries, ref)
+}
+
+func (r memoryReader) Bill(mchID, billNo string) (store.Bill, error) {
+	return find(r, r.bills, merchantKey{mchID, billNo})
+}
+
+func (r memoryReader) Bills(mchID, after string, limit int) ([]store.Bill, error) {
+	return pick(r, values(r.bills), limit, func(b *store.Bill) bool { return b.MchID == mchID && b.BillNo > after },
+		func(a, b store.Bill) int { return cmp.Compare(a.BillNo, b.BillNo) })
+}
+
+func byID(a, b store.Packet) int { return cmp.Compare(a.Head.ID, b.Head.ID) }
+
+func (r memoryReader) Packet(id packet.ID) (store.Packet, error) { return find(r, r.packets, id) }
+
+func (r memoryReader) Packets(after packet.ID, limit int) ([]store.Packet, error) {
+	return pick(r, values(r.packets), limit, func(p *store.Packet) bool { return p.Head.ID > after }, byID)
+}
+
+func (r memoryReader) PacketsOf(mchID string, before packet.ID, limit int) ([]store.Packet, error) {
+	return pick(r, values(r.packets), limit, func(p *store.Packet) bool { return p.Terms.MchID == mchID && p.Head.ID < before },
+		func(a, b store.Packet) int { return byID(b, a) })
+}
+
+func (r memoryReader) Claims(id packet.ID, after uint64) ([]packet.Claim, error) {
+	return pick(r, r.claims[id], all, func(c *packet.Claim) bool { return c.Seq > after },
+		func(a, b packet.Claim) int { return cmp.Compare(a.Slot, b.Slot) })
+}
+
+func (r memoryReader) Entries(id packet.ID) ([]packet.Entry, error) {
+	return pick(r, r.entries[id], all, func(*packet.Entry) bool { return true },
+		func(a, b packet.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+}
+
+func (r memoryReader) Due(at int64, limit int) ([]packet.ID, error) {
+	return idsOf(pick(r, values(r.packets), limit,
+		func(p *store.Packet) bool { return !p.Head.Ended && !p.Head.Held && p.Terms.ExpiresAt <= at },
+		func(a, b store.Packet) int {
+			return cmp.Or(cmp.Compare(a.Terms.ExpiresAt, b.Terms.ExpiresAt), byID(a, b))
+		}))
+}
+
+func (r memoryReader) Follower(id packet.ID, worker string) (store.Follower, error) {
+	f, err := find(r, r.followers, followerKey{id, worker})
+	if errors.Is(err, fault.NotFound) {
+		return store.Follower{Packet: id, Worker: worker}, nil
+	}
+	return f, err
+}
+
+func (r memoryReader) Unsettled(after packet.ID, limit int) ([]packet.ID, error) {
+	return idsOf(pick(r, values(r.packets), limit, func(p *store.Packet) bool { return !p.Settled && p.Head.ID > after }, byID))
+}
+
+func (r memoryReader) Payouts(id packet.ID) ([]store.Payout, error) {
+	return pick(r, values(r.payouts), all, func(p *store.Payout) bool { return p.Packet == id },
+		func(a, b store.Payout) int {
+			return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Generation, b.Generation))
+		})
+}
+
+func (r memoryReader) PayoutsDue(at int64, limit int) ([]store.Payout, error) {
+	return pick(r, values(r.payouts), limit, func(p *store.Payout) bool { return !p.State.Final() && !p.Operator && p.NextCheck <= at },
+		func(a, b store.Payout) int {
+			return cmp.Or(cmp.Compare(a.NextCheck, b.NextCheck), cmp.Compare(a.Packet, b.Packet),
+				bytes.Compare(a.Claimant[:], b.Claimant[:]), cmp.Compare(a.Generation, b.Generation))
+		})
+}
+
+func (r memoryReader) PayoutEvents(id packet.ID) ([]store.PayoutEvent, error) {
+	return pick(r, slices.Concat(values(r.events)...), all, func(e *store.PayoutEvent) bool { return e.Packet == id },
+		func(a, b store.PayoutEvent) int {
+			return cmp.Or(bytes.Compare(a.Claimant[:], b.Claimant[:]), cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Num, b.Num))
+		})
+}
+
+func idsOf(ps []store.Packet, err error) (ids []packet.ID, _ error) {
+	for i := range ps {
+		ids = append(ids, ps[i].Head.ID)
+	}
+	return ids, err
+}
