@@ -178,7 +178,7 @@ type mirrored struct {
 // seen from the packet's side already, and no two entries of packets share a
 // transfer id; so when as many were seen as there are entries, all have their pair.
 func (a *audit) readMirrors(ctx context.Context, c *account) error {
-	if c.paired != c.crossing {
+	if c.paired == c.crossing {
 		return nil
 	}
 	held := ofMirror

@@ -62,7 +62,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Server, err erro
 		return nil, fmt.Errorf("ops_listen: %w", err)
 	}
 	if s.baseURL = cfg.BaseURL; s.baseURL == "" {
-		s.baseURL = "http://" + reachable(s.publicListener.Addr())
+		s.baseURL = s.localURL(cfg)
 	}
 	if s.Core, err = OpenCore(ctx, cfg, o, true); err != nil {
 		return nil, err
@@ -164,9 +164,11 @@ func (s *Server) newServer(h http.Handler) *http.Server {
 func (s *Server) URL() string { return s.baseURL }
 
 // LocalURL is an address at which this machine reaches the public edges.
-func (s *Server) LocalURL() string {
+func (s *Server) LocalURL() string { return s.localURL(s.Config) }
+
+func (s *Server) localURL(cfg config.Config) string {
 	scheme := "http://"
-	if s.public.TLSConfig != nil {
+	if cfg.TLS.Cert != "" {
 		scheme = "https://"
 	}
 	return scheme + reachable(s.publicListener.Addr())
