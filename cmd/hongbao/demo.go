@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -17,7 +19,6 @@ import (
 	"hongbao.example/hongbao"
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/engine"
-	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/server"
@@ -30,25 +31,37 @@ const (
 	demoAppID  = "wx8888888888888888"
 	demoSeed   = "oxTWIuGaIt6gTKsQRLau2M0yL16E"
 	demoBillNo = "hongbaodemo0000000000000001"
+	demoName   = "天虹百货"
 	demoFunds  = 1_000_000 * money.Yuan
-	demoListen = "127.0.0.1:8080"
 	demoKid    = "demo"
 )
 
+// What bounds the demo.
+const (
+	demoLifeMax = 72 * time.Hour
+	demoStop    = 10 * time.Second // for callers to be answered; the rest of the exit needs time too
+)
+
+// anyPort lets the system pick one.
+const anyPort = "127.0.0.1:0"
+
+// ticketName is the file with the key by which the demo's app signs claim tickets.
+// It tells a demo's folder from others.
+const ticketName = "demo-ticket.key"
+
 // demoCmd is `hongbao demo`.
 type demoCmd struct {
-	Listen  string        `placeholder:"HOST:PORT" help:"Where to listen (default: 127.0.0.1:8080, or any port if that is taken)."`
+	Listen  string        `placeholder:"HOST:PORT" help:"Where to listen (default: 127.0.0.1:8080 or, on a folder that was used before, where it was then; any port if that is taken)."`
 	BaseURL string        `name:"base-url" placeholder:"URL" help:"Address that links carry, where it is not the one listened on: a phone's view of this machine."`
-	Dir     string        `placeholder:"DIR" help:"Keep everything in this folder, and open what is there (default: a new temporary folder)."`
-	Life    time.Duration `placeholder:"DURATION" help:"How long packets live, from 1s, so that expiry and refund can be seen (default: 24h)."`
+	Dir     string        `placeholder:"DIR" help:"Keep everything in this folder, and open what is there (default: a new temporary folder, which stays)."`
+	Life    time.Duration `placeholder:"DURATION" help:"How long packets live that are sent from now on: 1s to 72h, so that expiry and refund can be seen (default: 24h)."`
 	JSON    bool          `name:"json" help:"Print one line of JSON when ready, for programs."`
 }
 
-// demoSecrets is what the demo keeps in its folder beside the database, so that a
-// restart has the same keys.
-type demoSecrets struct {
-	Key    string `json:"key"`
-	Ticket []byte `json:"ticket_seed"`
+// demoKeys are the secrets that the demo gives away.
+type demoKeys struct {
+	api    string
+	ticket ed25519.PrivateKey
 }
 
 // demoReady is what a program reads to drive the demo.
@@ -71,30 +84,31 @@ type demoReady struct {
 // Run makes or opens the folder, serves it, sends a packet through the merchant
 // API, and says how to go on.
 func (c *demoCmd) Run(p *program) error {
-	if c.Life != 0 && c.Life < time.Second {
-		return &exitError{2, fmt.Errorf("--life %s: a second at least", c.Life)}
+	if c.Life != 0 && (c.Life < time.Second || c.Life > demoLifeMax) {
+		return usage("--life %s: 1s to 72h", c.Life)
 	}
 	dir, err := c.folder()
 	if err != nil {
 		return err
 	}
-	secrets, err := c.prepare(p, dir)
+	keys, err := c.prepare(p, dir)
 	if err != nil {
-		return err
+		return p.started(err)
 	}
 	s, err := c.start(p, dir)
 	if err != nil {
-		return err
+		return p.started(err)
 	}
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx) }()
-	if err := c.greet(ctx, p, s, dir, secrets); err != nil {
-		cancel()
-		return errors.Join(err, <-served)
+	err = c.greet(ctx, p, s, dir, keys)
+	if err == nil || p.ctx.Err() != nil { // told to stop while greeting: no failure
+		return <-served
 	}
-	return <-served
+	cancel()
+	return errors.Join(err, <-served)
 }
 
 // folder is where the demo lives, as an absolute path.
@@ -102,101 +116,138 @@ func (c *demoCmd) folder() (string, error) {
 	if c.Dir == "" {
 		return os.MkdirTemp("", "hongbao-demo-")
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return "", err
-	}
 	return filepath.Abs(c.Dir)
 }
 
-// prepare makes what is not there yet: configuration, keys, database, merchant.
-// What is there stays.
-func (c *demoCmd) prepare(p *program, dir string) (demoSecrets, error) {
-	secrets, err := demoKeys(filepath.Join(dir, "demo.json"))
-	if err != nil {
-		return demoSecrets{}, err
-	}
-	cfg, err := config.Read(filepath.Join(dir, configName))
+// prepare makes the folder's files if there are none, and reads the keys.
+func (c *demoCmd) prepare(p *program, dir string) (demoKeys, error) {
+	_, err := os.Stat(filepath.Join(dir, configName))
 	if errors.Is(err, fs.ErrNotExist) {
-		cfg, err = create(p.ctx, dir, packet.Sandbox, map[string]string{"claims_per_s": "0", "log_level": quoted("warn")})
-	}
-	if err != nil {
-		return demoSecrets{}, err
-	}
-	core, err := server.OpenCore(p.ctx, cfg, server.Options{Log: p.logger("warn")}, false)
-	if err != nil {
-		return demoSecrets{}, err
-	}
-	return secrets, errors.Join(demoMerchant(p.ctx, core.Engine, secrets), core.Close())
-}
-
-// demoKeys reads the folder's keys, or draws them.
-func demoKeys(name string) (s demoSecrets, err error) {
-	text, err := os.ReadFile(name) //nolint:gosec // the operator names the folder
-	if err == nil {
-		return s, json.Unmarshal(text, &s)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return s, err
-	}
-	s = demoSecrets{Key: newAPIKey(), Ticket: make([]byte, ed25519.SeedSize)}
-	_, _ = rand.Read(s.Ticket) // never fails
-	if text, err = json.Marshal(s); err != nil {
-		return s, err
-	}
-	return s, writeNew(name, text, 0o600)
-}
-
-// demoMerchant adds merchant, keys and balance, each once.
-func demoMerchant(ctx context.Context, e *engine.Engine, s demoSecrets) error {
-	m := store.Merchant{MchID: demoMchID, Name: "天虹百货", Settings: store.Settings{
-		AppIDs: []string{demoAppID}, Providers: []string{"sandbox", "ticket"}, Unlimited: true,
-	}}
-	public, ok := ed25519.NewKeyFromSeed(s.Ticket).Public().(ed25519.PublicKey)
-	if !ok {
-		return errors.New("demo.json: no ticket key")
-	}
-	for _, step := range []func() error{
-		func() error { return e.AddMerchant(ctx, m) },
-		func() error { _, err := e.AddAPIKey(ctx, demoMchID, s.Key, 0); return err },
-		func() error {
-			return e.AddTicketKey(ctx, demoMchID, engine.TicketKey{ID: demoKid, Alg: "EdDSA", Public: public})
-		},
-		func() error { _, err := e.Fund(ctx, demoMchID, demoFunds, "demo"); return err },
-	} {
-		if err := step(); err != nil && !isConflict(err) {
-			return err
+		var text string
+		if text, err = configuration(packet.Sandbox, map[string]string{
+			"listen": quoted(c.Listen), "ops_listen": quoted(anyPort), "claims_per_s": "0", "log_level": quoted("warn"),
+		}); err == nil {
+			_, err = furnish(p, dir, text, func(core *server.Core, dir string) error { return populate(p.ctx, core.Engine, dir) })
 		}
 	}
-	return nil
+	if err != nil {
+		return demoKeys{}, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, ticketName)); errors.Is(err, fs.ErrNotExist) {
+		return demoKeys{}, usage("%s was not made by a demo; run: hongbao serve --dir %s", dir, dir)
+	}
+	return readKeys(dir)
 }
 
-// start serves the folder where the flags say. The address is noted in the
-// configuration, so that other commands find the server.
+// populate adds the demo's merchant, keys and balance to a new database.
+func populate(ctx context.Context, e *engine.Engine, dir string) error {
+	m := store.Merchant{MchID: demoMchID, Name: demoName, Settings: store.Settings{
+		AppIDs: []string{demoAppID}, Providers: []string{"sandbox", "ticket"}, Unlimited: true,
+	}}
+	if err := addMerchant(ctx, e, m, filepath.Join(dir, keyName(demoMchID))); err != nil {
+		return err
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if err := writeNew(filepath.Join(dir, ticketName), base64.RawURLEncoding.EncodeToString(private.Seed())+"\n"); err != nil {
+		return err
+	}
+	if err := e.AddTicketKey(ctx, demoMchID, engine.TicketKey{ID: demoKid, Alg: algEdDSA, Public: public}); err != nil {
+		return err
+	}
+	_, err = e.Fund(ctx, demoMchID, demoFunds, "demo")
+	return err
+}
+
+// readKeys reads what populate wrote.
+func readKeys(dir string) (k demoKeys, err error) {
+	if k.api, err = config.Secret("file:" + filepath.Join(dir, keyName(demoMchID))).Value(); err != nil {
+		return k, err
+	}
+	text, err := config.Secret("file:" + filepath.Join(dir, ticketName)).Value()
+	if err != nil {
+		return k, err
+	}
+	seed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return k, fmt.Errorf("%s is not a ticket key", filepath.Join(dir, ticketName))
+	}
+	k.ticket = ed25519.NewKeyFromSeed(seed)
+	return k, nil
+}
+
+// start serves the folder where the flags say, or where it was served before, and
+// notes the addresses in its configuration: there the next start and the other
+// commands find them.
 func (c *demoCmd) start(p *program, dir string) (*server.Server, error) {
 	name := filepath.Join(dir, configName)
 	cfg, err := config.Read(name)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Listen, cfg.OpsListen, cfg.BaseURL = c.Listen, "127.0.0.1:0", c.BaseURL
-	if c.Listen == "" {
-		cfg.Listen = demoListen
+	text, err := os.ReadFile(name) //nolint:gosec // the operator names the folder
+	if err != nil {
+		return nil, err
 	}
+	if _, err := configured(string(text), map[string]string{"listen": quoted(c.Listen), "base_url": quoted(c.BaseURL)}); err != nil {
+		return nil, err
+	}
+	cfg.BaseURL = c.BaseURL
+	cfg.Limits.StopWait = min(cfg.Limits.StopWait, config.Duration(demoStop))
 	if c.Life != 0 {
 		cfg.Packets.Life = config.Duration(c.Life)
 	}
-	o := server.Options{Log: p.logger("warn"), Version: version()}
-	s, err := server.New(p.ctx, cfg, o)
-	if errors.Is(err, syscall.EADDRINUSE) && c.Listen == "" {
-		cfg.Listen = "127.0.0.1:0"
-		s, err = server.New(p.ctx, cfg, o)
+	var s *server.Server
+	for _, at := range c.addresses(cfg) {
+		cfg.Listen, cfg.OpsListen = at[0], at[1]
+		s, err = server.New(p.ctx, cfg, server.Options{Log: p.logger("warn"), Version: version()})
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	noted, err := configured(string(text), map[string]string{
+		"listen": quoted(samePort(cfg.Listen, s.LocalURL())), "ops_listen": quoted(samePort(anyPort, s.OpsURL())), "base_url": quoted(s.URL()),
+	})
+	if err == nil && noted != string(text) {
+		err = rewrite(name, noted)
 	}
 	return s, err
 }
 
+// addresses are the pairs to listen on, for claimants and for the operator, in the
+// order in which they are tried.
+func (c *demoCmd) addresses(cfg config.Config) [][2]string {
+	host, port, _ := net.SplitHostPort(c.Listen)
+	if c.Listen != "" && port != "0" {
+		return [][2]string{{c.Listen, cfg.OpsListen}, {c.Listen, anyPort}}
+	}
+	before := cfg.Listen
+	if was, _, _ := net.SplitHostPort(before); c.Listen == "" {
+		host = was
+	} else if was != host {
+		before = c.Listen
+	}
+	return [][2]string{{before, cfg.OpsListen}, {before, anyPort}, {net.JoinHostPort(host, "0"), anyPort}}
+}
+
+// samePort is a listening address with the port of a URL.
+func samePort(listen, at string) string {
+	host, _, _ := net.SplitHostPort(listen)
+	u, err := url.Parse(at)
+	if err != nil {
+		return listen
+	}
+	return net.JoinHostPort(host, u.Port())
+}
+
 // greet sends the demo's packet, the same at every start, and prints how to go on.
-func (c *demoCmd) greet(ctx context.Context, p *program, s *server.Server, dir string, secrets demoSecrets) error {
-	client, err := hongbao.New(hongbao.Config{BaseURL: s.LocalURL(), MchID: demoMchID, Key: hongbao.Secret(secrets.Key)})
+func (c *demoCmd) greet(ctx context.Context, p *program, s *server.Server, dir string, keys demoKeys) error {
+	client, err := hongbao.New(hongbao.Config{BaseURL: s.LocalURL(), MchID: demoMchID, Key: hongbao.Secret(keys.api)})
 	if err != nil {
 		return err
 	}
@@ -210,9 +261,9 @@ func (c *demoCmd) greet(ctx context.Context, p *program, s *server.Server, dir s
 	}
 	ready := demoReady{
 		BaseURL: s.URL(), OpsURL: s.OpsURL(), Dir: dir, Environment: packet.Sandbox,
-		MchID: demoMchID, AppID: demoAppID, Key: secrets.Key,
+		MchID: demoMchID, AppID: demoAppID, Key: keys.api,
 		ClaimURL: sent.ClaimURL, SendListID: sent.SendListID, SeedOpenID: demoSeed, Balance: book.Balance,
-		TicketKeyID: demoKid, TicketPrivateKey: base64.RawURLEncoding.EncodeToString(secrets.Ticket),
+		TicketKeyID: demoKid, TicketPrivateKey: base64.RawURLEncoding.EncodeToString(keys.ticket.Seed()),
 	}
 	if c.JSON {
 		return json.NewEncoder(p.stdout).Encode(ready)
@@ -223,11 +274,8 @@ func (c *demoCmd) greet(ctx context.Context, p *program, s *server.Server, dir s
 // demoPacket is the packet of the protocol's documentation.
 func demoPacket(billNo string) hongbao.GroupRedPack {
 	return hongbao.GroupRedPack{
-		MchBillNo: billNo, WxAppID: demoAppID, SendName: "天虹百货", ReOpenID: demoSeed,
+		MchBillNo: billNo, WxAppID: demoAppID, SendName: demoName, ReOpenID: demoSeed,
 		TotalAmount: 1000, TotalNum: 5, Wishing: "感谢您参加猜灯谜活动，祝您元宵节快乐！",
 		ActName: "猜灯谜抢红包活动", Remark: "猜越多得越多，快来抢！",
 	}
 }
-
-// isConflict says whether something is there already.
-func isConflict(err error) bool { return fault.CodeOf(err) == fault.Conflict }

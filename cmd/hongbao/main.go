@@ -6,7 +6,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +17,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"syscall"
+	"text/tabwriter"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -23,6 +29,7 @@ import (
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/server"
+	"hongbao.example/hongbao/internal/store"
 )
 
 // commands is the command line: each verb is a struct, its flags are fields.
@@ -49,30 +56,33 @@ func (p *program) printf(format string, args ...any) { _, _ = fmt.Fprintf(p.stdo
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal does not wait
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run parses args, runs the command and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	exit := -1
+	helped := -1 // status, once help was printed
+	asked := 0
+	if len(args) == 0 { // nothing was asked for, and nothing done
+		args, stdout, asked = []string{"--help"}, stderr, 2
+	}
 	parser, err := kong.New(&commands{},
 		kong.Name("hongbao"),
 		kong.Description("Fission red packets on your own machine."),
 		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exit = code }),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(int) { helped = asked }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 	if err != nil {
 		panic(err) // a mistake in the struct tags above
 	}
 	command, err := parser.Parse(args)
 	switch {
-	case exit >= 0: // help was asked for and printed
-		return exit
+	case helped >= 0:
+		return helped
 	case err != nil:
-		_, _ = fmt.Fprintf(stderr, "hongbao: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "hongbao: %v; run: %s --help\n", err, named(err))
 		return 2
 	}
 	if err := command.Run(&program{ctx: ctx, stdout: stdout, stderr: stderr}); err != nil {
@@ -80,6 +90,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return status(err)
 	}
 	return 0
+}
+
+// named is the command that a mistake was made in, as far as it was named.
+func named(err error) string {
+	if e, ok := errors.AsType[*kong.ParseError](err); ok {
+		if n := e.Context.Selected(); n != nil {
+			return n.FullPath()
+		}
+	}
+	return "hongbao"
 }
 
 // exitError carries a status that is not the one its cause has.
@@ -91,40 +111,65 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
+// usage is an error in what was typed.
+func usage(format string, args ...any) error {
+	return &exitError{2, fmt.Errorf(format, args...)}
+}
+
+// explain says a refusal in words of its own, with the status its code has. Any
+// other error stays as it is.
+func explain(err error, code fault.Code, format string, args ...any) error {
+	if fault.CodeOf(err) != code {
+		return err
+	}
+	return &exitError{exits[code], fmt.Errorf(format, args...)}
+}
+
+// exits is every code as an exit status.
+var exits = map[fault.Code]int{
+	fault.NotFound: 1, fault.Held: 1, fault.Finished: 1, fault.Expired: 1, fault.NotYours: 1, fault.SlowDown: 1,
+	fault.Refused: 1, fault.SeedFirst: 1, fault.Invalid: 1, fault.Conflict: 1, fault.Closed: 1, fault.Unauthorized: 1,
+	fault.AppID: 1, fault.AmountLimit: 1, fault.RateLimit: 1, fault.Funds: 1, fault.Method: 1, fault.TooLarge: 1,
+	fault.CrossSite: 1, fault.SignIn: 1, fault.TicketRefused: 1, fault.Malformed: 1, fault.Certificate: 1, fault.Signature: 1,
+
+	fault.Busy: 2, fault.Internal: 2,
+
+	fault.Unknown: 3,
+}
+
 // status is the exit status that says an error.
 func status(err error) int {
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.status
 	}
-	switch fault.CodeOf(err) {
-	case fault.Internal:
-		return 2
-	case fault.Unknown:
-		return 3
-	default:
-		return 1
+	if errors.Is(err, store.ErrUnknown) {
+		return exits[fault.Unknown]
 	}
+	return exits[fault.CodeOf(err)]
 }
 
 // where finds the configuration.
 type where struct {
-	Config string `short:"c" placeholder:"FILE" env:"HONGBAO_CONFIG" help:"Configuration file (default: hongbao.toml)." xor:"where"`
-	Dir    string `placeholder:"DIR" help:"Folder that holds hongbao.toml, as init and demo make it." xor:"where"`
+	Config string `short:"c" placeholder:"FILE" xor:"where" help:"Configuration file (default: $$HONGBAO_CONFIG, or hongbao.toml)."`
+	Dir    string `placeholder:"DIR" xor:"where" help:"Folder that holds hongbao.toml, as init and demo make it."`
 }
 
-func (w where) read() (config.Config, error) {
-	name := w.Config
-	if w.Dir != "" {
-		name = filepath.Join(w.Dir, configName)
-	}
-	if name == "" {
-		name = configName
-	}
-	return config.Read(name)
+// file is the configuration's path.
+func (w where) file() string {
+	return cmp.Or(w.inDir(), w.Config, os.Getenv("HONGBAO_CONFIG"), configName)
 }
 
-// configName is the configuration's name in its folder.
-const configName = "hongbao.toml"
+func (w where) inDir() string {
+	if w.Dir == "" {
+		return ""
+	}
+	return filepath.Join(w.Dir, configName)
+}
+
+// beside is the path of a file in the configuration's folder.
+func (w where) beside(name string) string { return filepath.Join(filepath.Dir(w.file()), name) }
+
+func (w where) read() (config.Config, error) { return config.Read(w.file()) }
 
 // open opens the database for a command: its own engine, without refunding what
 // expires, which is the server's business. A server may be running.
@@ -140,6 +185,15 @@ func (w where) open(p *program, f func(*server.Core) error) error {
 	return errors.Join(f(core), core.Close())
 }
 
+// started is the error of a start, or none if the start was cut off by a signal:
+// that is a stop like any other.
+func (p *program) started(err error) error {
+	if p.ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
 // logger writes lines for people to stderr.
 func (p *program) logger(level string) *slog.Logger {
 	var l slog.Level
@@ -147,12 +201,35 @@ func (p *program) logger(level string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: l}))
 }
 
-// packetID reads a packet's number or send_listid.
+// json prints v as indented JSON.
+func (p *program) json(v any) error {
+	e := json.NewEncoder(p.stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// table prints rows in columns; the first is the heading.
+func (p *program) table(rows [][]string) error {
+	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t")) // Flush says what went wrong
+	}
+	return w.Flush()
+}
+
+// clock writes a time in milliseconds for people, where they are.
+func clock(millis int64) string { return time.UnixMilli(millis).Format(time.DateTime) }
+
+// packetID reads a packet's send_listid, or its bare number as verify names it.
 func packetID(s string, env packet.Environment) (packet.ID, error) {
 	if id, ok := packet.ParseListID(s, env); ok {
 		return id, nil
 	}
-	return 0, &fault.Error{Op: "packet", Code: fault.Invalid, Field: "send_listid", Detail: fmt.Sprintf("%q is not the send_listid of a packet in this %s", s, env)}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 {
+		return packet.ID(n), nil
+	}
+	return 0, usage("%q is not the send_listid of a packet in this %s", s, env)
 }
 
 // versionCmd is `hongbao version`.

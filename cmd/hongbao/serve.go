@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/server"
 )
@@ -17,7 +20,7 @@ func (c *serveCmd) Run(p *program) error {
 	log := p.logger(cfg.LogLevel)
 	s, err := server.New(p.ctx, cfg, server.Options{Log: log, Version: version()})
 	if err != nil {
-		return err
+		return p.started(err)
 	}
 	log.Info("serving", "url", s.URL(), "ops_url", s.OpsURL(), "environment", string(cfg.Environment), "version", version())
 	err = s.Serve(p.ctx)
@@ -44,8 +47,11 @@ type configCheckCmd struct{ where }
 // Run reads the file and says what it found.
 func (c *configCheckCmd) Run(p *program) error {
 	cfg, err := c.read()
-	if err != nil {
+	if _, unread := errors.AsType[*fs.PathError](err); err != nil && !unread {
 		return &exitError{1, err}
+	}
+	if err != nil {
+		return err
 	}
 	p.printf("ok: %s, %s, database %s\n", cfg.Environment, cfg.BaseURL, cfg.Database.Path)
 	return nil

@@ -35,16 +35,21 @@ Merchant
   balance    %s yuan
   folder     %s
 
-Send another packet with curl (already signed)
+Send another packet
+
+  hongbao send --dir %s
+
+or with curl (already signed)
 
 %s
 
 or in Go
 
 %s
+Look at it:       hongbao packet show %s --dir %s
 Audit all of it:  hongbao verify --dir %s
-Stop:             Ctrl-C
-`, r.ClaimURL, r.SeedOpenID, code, r.MchID, r.AppID, r.Key, r.Balance, r.Dir, curl, goLines(r), r.Dir)
+Stop:             Ctrl-C; the folder stays
+`, r.ClaimURL, r.SeedOpenID, code, r.MchID, r.AppID, r.Key, r.Balance, r.Dir, r.Dir, curl, goLines(r), r.SendListID, r.Dir, r.Dir)
 	return nil
 }
 

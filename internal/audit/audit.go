@@ -16,8 +16,9 @@
 // # While the server writes
 //
 // The audit reads in short View transactions and holds nobody up. A packet is read
-// whole in one View, with the entries that mirror its own in the merchant's book;
-// what is written together is seen together, so a packet raises no false alarm.
+// whole in one View, with the entries that mirror its own in the merchant's book,
+// and a bill together with the packet it names; what is written together is seen
+// together, so neither raises a false alarm.
 //
 // Between a merchant's book and all its packets lies more than one View. An account
 // is read first, up to the head it had when the audit came to it; packets are read

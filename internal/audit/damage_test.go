@@ -840,6 +840,30 @@ var damages = []damage{
 		},
 	},
 	{
+		what: "a refund made up beside a send turned into a withdrawal",
+		sql: `UPDATE account_entries SET kind = 2 WHERE mch_id = '1900000109' AND seq = 2;
+			INSERT INTO account_entries SELECT mch_id, 3, 7, '{kiosk}/2', 50, at, hash FROM account_entries WHERE mch_id = '1900000109' AND seq = 2;
+			UPDATE accounts SET seq = 3, balance = balance + 50 WHERE mch_id = '1900000109'`,
+		forged: true,
+		want: []string{
+			"account-kinds account_entries mch_id=1900000109 seq=2",
+			"packet-mirrored entries packet_id={kiosk} seq=1",
+			"account-mirrored account_entries mch_id=1900000109 seq=3",
+			"money-conserved accounts mch_id=1900000109",
+		},
+	},
+	{
+		what: "a packet moved to where no list of packets begins",
+		sql: `UPDATE packets SET id = -1 WHERE id = {kiosk}; UPDATE terms SET packet_id = -1 WHERE packet_id = {kiosk};
+			UPDATE entries SET packet_id = -1 WHERE packet_id = {kiosk}; UPDATE bills SET packet_id = -1 WHERE packet_id = {kiosk};
+			UPDATE account_entries SET ref = '-1/1' WHERE mch_id = '1900000109' AND seq = 2`,
+		forged: true,
+		want: []string{
+			"account-mirrored account_entries mch_id=1900000109 seq=2",
+			"money-conserved accounts mch_id=1900000109",
+		},
+	},
+	{
 		what: "a refund to another merchant",
 		sql: `INSERT INTO account_entries SELECT '1900000109', 3, kind, ref, amount, 946688460150, hash FROM account_entries WHERE mch_id = '1230000109' AND seq = 6;
 			UPDATE accounts SET seq = 3, balance = balance + 654 WHERE mch_id = '1900000109'`,

@@ -114,6 +114,7 @@ func (w *world) meanwhile() {
 	w.claim(id, "seed", 0)
 	w.claim(id, "payout-refused", 0)
 	w.pay(id)
+	w.must(w.engine.Hold(ctx, id, "a look at it"))
 	w.must(w.engine.End(ctx, id, "enough"))
 
 	w.merchant("1000000000") // before those the audit knows
@@ -167,6 +168,10 @@ func TestAnAuditBesideAServer(t *testing.T) {
 	}))
 	w.must(s.Close())
 
+	tamper(t, path, `INSERT INTO bills SELECT mch_id, 'zzz', 1, fields, link, at FROM bills LIMIT 1`)
+	if diff := cmp.Diff([]string{"bill-packet bills mch_id=" + shop + " mch_billno=zzz"}, rows(run(t, path, audit.Options{}))); diff != "" {
+		t.Errorf("one bill more than there are packets (-want +got):\n%s", diff)
+	}
 	tamper(t, path, `DELETE FROM packets WHERE id = (SELECT max(id) FROM packets)`)
 	found := rows(run(t, path, audit.Options{}))
 	if want := fmt.Sprintf("account-mirrored account_entries mch_id=%s seq=%d", shop, last.Seq); !slices.Contains(found, want) {

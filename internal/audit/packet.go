@@ -139,7 +139,7 @@ func (a *audit) readPackets(ctx context.Context) error {
 		if len(books) < packetsPerView {
 			return nil
 		}
-		return nil
+		after = books[len(books)-1].Head.ID
 	}
 }
 

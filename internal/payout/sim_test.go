@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	seeds  = 24
+	seeds  = 12
 	steps  = 200
 	people = 8
 )
@@ -85,10 +85,10 @@ func (h *history) live() {
 		_ = h.engine.Release(h.t.Context(), id, "over") // it may not be held
 		h.end(id)
 	}
-	for range 180 { // a share that could be mended returns after 7 days
+	for range 40 { // a share that could be mended returns after 7 days
 		h.settle(h.worker)
 		h.check()
-		h.clock.move(time.Hour)
+		h.clock.move(5 * time.Hour)
 	}
 	for _, id := range h.ids {
 		h.checkEnd(id)

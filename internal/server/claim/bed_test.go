@@ -116,7 +116,7 @@ func newBed(t *testing.T, o terms) *bed {
 		t.Fatal(err)
 	}
 	b.store = s
-	log := slog.New(slog.NewTextHandler(or(o.log, io.Writer(t.Output())), nil))
+	log := slog.New(slog.NewTextHandler(or(o.log, t.Output()), nil))
 	b.engine, err = engine.New(engine.Config{
 		Store: s, Vault: vault.New(vault.NewKey()), Environment: or(o.env, packet.Sandbox), Random: rand.Reader, Log: log,
 		Now: b.clock.Now, Elapsed: func() time.Duration { return b.clock.Now().Sub(start) },

@@ -93,7 +93,13 @@ type handler struct {
 
 // New makes the handler of the claimant's edge. It answers every path, unknown ones
 // with 404.
-func New(cfg Config) (http.Handler, error) { return newHandler(cfg) }
+func New(cfg Config) (http.Handler, error) {
+	h, err := newHandler(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
 
 func newHandler(cfg Config) (*handler, error) {
 	if cfg.Engine == nil || cfg.Log == nil || cfg.Address == nil || cfg.Payouts == nil || cfg.Wait <= 0 {
@@ -163,7 +169,7 @@ func (h *handler) route(path, method string, answer func(*exchange) error) {
 		x := h.begin(w, r)
 		var err error
 		if token := r.PathValue("token"); token != "" {
-			err = x.find(token)
+			err = x.find(r.Context(), token)
 		}
 		if err == nil {
 			err = x.admit(method)

@@ -71,7 +71,7 @@ func (x *exchange) enter() error {
 // The packet's link is in the path or in the form's field token.
 func (x *exchange) signIn() error {
 	if x.pic == nil {
-		if err := x.find(x.r.FormValue("token")); err != nil {
+		if err := x.find(x.r.Context(), x.r.FormValue("token")); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,9 @@ import (
 	"hongbao.example/hongbao/internal/packet"
 )
 
+// signOfLife is a comment, which readers skip.
+const signOfLife = ":\n\n"
+
 // streamWrite is how long a reader of events may take to accept one write.
 const streamWrite = 30 * time.Second
 
@@ -78,7 +81,7 @@ func (s *stream) run() {
 	defer stop()
 	tick := time.NewTicker(x.h.beat)
 	defer tick.Stop()
-	text := []byte(": \n\n") // opens the stream before the first event
+	sign := []byte(signOfLife) // opens the stream before the first event
 	for {
 		more := grown() // before reading, so that what comes in between is not missed
 		pic, err := x.h.cfg.Engine.Packet(ctx, id)
@@ -86,15 +89,15 @@ func (s *stream) run() {
 			return // the reader comes back, and is told why
 		}
 		x.pic = pic
-		text, ended := s.news(text)
+		text, ended := s.news(sign)
 		if !s.write(text) || ended {
 			return
 		}
-		text = nil
 		select {
 		case <-more:
+			sign = nil
 		case <-tick.C:
-			text = []byte(":\n\n")
+			sign = []byte(signOfLife)
 		case <-ctx.Done():
 			return
 		case <-x.h.cfg.Stop:

@@ -40,13 +40,13 @@ func (x *exchange) wait() (context.Context, context.CancelFunc) {
 }
 
 // find finds the packet that a token leads to; NotFound.
-func (x *exchange) find(token string) error {
+func (x *exchange) find(ctx context.Context, token string) error {
 	e := x.h.cfg.Engine
 	t, err := link.Decode(e.Vault().LinkKey, token)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := x.wait()
+	ctx, cancel := context.WithTimeout(ctx, x.h.cfg.Wait)
 	defer cancel()
 	pic, err := e.Packet(ctx, packet.ID(t.Packet))
 	if err != nil {

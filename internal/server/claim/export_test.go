@@ -32,7 +32,8 @@ var (
 
 // Said is how a fault is told; ok is false if the table has no row for it.
 func Said(c fault.Code) (status int, title, message phrase, ok bool) {
-	r, ok := refusals[c]
+	_, ok = refusals[c]
+	r := refusalOf(c)
 	return r.status, r.title, r.message, ok
 }
 

@@ -2,7 +2,6 @@ package claim
 
 import (
 	"encoding/hex"
-	"strconv"
 	"time"
 
 	"hongbao.example/hongbao/internal/identity"
@@ -217,22 +216,23 @@ func reversed(all []int) []int {
 const arcsMax = 24
 
 // ring is the packet as a ring with an arc for each share, those that are open lit.
+// Lengths along it are in hundredths of a share.
 type ring struct {
-	Arcs    []arc
-	Whole   string // length of the ring, in shares
-	Claimed int    // lit, where there are too many shares for arcs
+	Arcs  []arc
+	Whole int
+	Lit   int // where there are too many shares for arcs
 }
 
 // arc is the place of one share in a ring.
 type arc struct {
 	Class  string // on, off or me
-	Offset int    // along the ring, backwards
+	Offset int    // where it begins, counted backwards
 }
 
 func newRing(num, claimed, own int) ring {
-	r := ring{Whole: strconv.Itoa(num), Claimed: claimed}
+	r := ring{Whole: 100 * num, Lit: 100 * claimed}
 	for i := 0; i < num && num <= arcsMax; i++ {
-		a := arc{Class: "off", Offset: -i}
+		a := arc{Class: "off", Offset: -100 * i}
 		switch {
 		case i == own:
 			a.Class = "me"

@@ -41,7 +41,7 @@ func TestPageForPrograms(t *testing.T) {
 		t.Errorf("fields (-want +got)\n%s", diff)
 	}
 	if got.State != "sent" || got.Environment != "sandbox" || got.ListID != s.ListID || got.SendName != "天虹百货" || got.Wishing != "新茶上市，见者有份" ||
-		got.ActName != "猜灯谜" || got.ExpiresAt != "2026-11-25T12:00:00.000Z" || got.Num != 3 || *got.Claimed != 0 || got.Mine != nil || len(got.Commitment) != 64 {
+		got.ActName != "猜灯谜" || got.ExpiresAt != "2026-11-25T12:00:00Z" || got.Num != 3 || *got.Claimed != 0 || got.Mine != nil || len(got.Commitment) != 64 {
 		t.Errorf("%s", a.body)
 	}
 	if !strings.Contains(a.body, `"mine":null`) || !strings.Contains(a.body, `"claims":[]`) {

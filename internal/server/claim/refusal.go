@@ -18,16 +18,8 @@ type refusal struct {
 	retryAfter     int // seconds; 0: trying again is of no use
 }
 
-// ours is what a fault of ours is told as. Its details are in the log.
-var ours = refusal{
-	status:  http.StatusInternalServerError,
-	title:   phrase{"出了点问题", "Something went wrong"},
-	message: phrase{"问题在我们这边，已记录。请稍后再来", "The fault is ours and was recorded. Please come back later"},
-}
-
 // refusals is every fault, in the order in which the first that applies is the
-// answer (docs/api/claim.md#refusals). What cannot happen on this edge is a fault
-// of ours if it does.
+// answer (docs/api/claim.md#refusals). An empty row cannot happen on this edge.
 var refusals = map[fault.Code]refusal{
 	fault.NotFound: {
 		status:  http.StatusNotFound,
@@ -119,8 +111,23 @@ var refusals = map[fault.Code]refusal{
 		message: phrase{"请按页面上的说明填写", "Please fill in the form as it says"},
 	},
 
-	fault.Certificate: ours, fault.Signature: ours, fault.Conflict: ours, fault.Closed: ours, fault.Unauthorized: ours,
-	fault.AppID: ours, fault.AmountLimit: ours, fault.RateLimit: ours, fault.Funds: ours, fault.Internal: ours,
+	fault.Internal: {
+		status:  http.StatusInternalServerError,
+		title:   phrase{"出了点问题", "Something went wrong"},
+		message: phrase{"问题在我们这边，已记录。请稍后再来", "The fault is ours and was recorded. Please come back later"},
+	},
+
+	fault.Certificate: {}, fault.Signature: {}, fault.Conflict: {}, fault.Closed: {}, fault.Unauthorized: {}, fault.AppID: {},
+	fault.AmountLimit: {}, fault.RateLimit: {}, fault.Funds: {},
+}
+
+// refusalOf is how a fault is said. What cannot happen is a fault of ours if it
+// does; its details are in the log.
+func refusalOf(c fault.Code) refusal {
+	if said := refusals[c]; said.status != 0 {
+		return said
+	}
+	return refusals[fault.Internal]
 }
 
 // problem is a refusal as programs read it (RFC 9457).
@@ -139,8 +146,8 @@ func (x *exchange) refuse(err error) {
 	if code == fault.Internal && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
 		code = fault.Busy // nothing but reading was still to be waited for
 	}
-	said := refusals[code]
-	if said.status == ours.status {
+	said := refusalOf(code)
+	if said.status == http.StatusInternalServerError {
 		x.h.cfg.Log.Error("a claimant was not answered", "path", x.r.Pattern, "error", err)
 	}
 	header := x.w.Header()

@@ -1,8 +1,11 @@
 package claim_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -270,16 +273,18 @@ func TestAnOutcomeThatTakesTooLongIsUnknown(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	watched, stop := b.engine.Watch(s.ID)
+	watched, stop := b.engine.Watch(s.ID) // the claim goes on without its caller
 	defer stop()
-	for grown := watched(); ; grown = watched() {
-		if p, err := b.engine.Packet(t.Context(), s.ID); err != nil || len(p.Claims) == 1 {
-			break
+	for {
+		grown := watched()
+		p, err := b.engine.Packet(t.Context(), s.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Claims) == 1 {
+			return
 		}
 		<-grown
-	}
-	if got, _ := w.open(s.path); got.Slot != 0 {
-		t.Errorf("the claim went on without its caller and gave slot %d", got.Slot)
 	}
 }
 
@@ -322,22 +327,76 @@ func TestFaultsOfOursAreLoggedNotTold(t *testing.T) {
 	var log syncWriter
 	b := newBed(t, terms{log: &log})
 	s := b.send(3)
-	w := b.person(s.path, seed)
-	if _, own := w.open(s.path); own == s.path {
-		t.Fatal("no link of one's own")
+	unsealed := store.Key{MchID: merchant, ID: "app-3", Use: store.TicketKey, Alg: identity.HS256, Sealed: []byte("not sealed")}
+	if err := b.store.Update(t.Context(), func(tx store.Tx) error { return tx.InsertKey(unsealed) }); err != nil {
+		t.Fatal(err)
 	}
+	b.clock.pass(time.Minute) // the merchant is read again
+	got := b.refused(b.bearer(s.path, b.ticket(s, seed)), http.StatusInternalServerError, "internal")
+	if strings.Contains(got.Message, "app-3") {
+		t.Errorf("told %q", got.Message)
+	}
+	if !strings.Contains(log.String(), "app-3") || strings.Contains(log.String(), s.Link) {
+		t.Errorf("logged:\n%s", log.String())
+	}
+}
+
+func TestAPayoutThatIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	var log syncWriter
+	b := newBed(t, terms{log: &log})
+	s := b.send(3)
+	w := b.person(s.path, seed)
+	w.open(s.path)
 	b.payouts.then = func() error { return fault.Unknown }
-	b.payoutOf(s, "refused", true)
+	b.payoutOf(s, store.PayoutRefused, true)
 	if got, _ := w.open(s.path); got.Payout != "failed" {
 		t.Errorf("payout is %s", got.Payout)
 	}
-	for _, secret := range []string{s.Link, seed} {
-		if strings.Contains(log.String(), secret) {
-			t.Errorf("the log holds %s:\n%s", secret, log.String())
-		}
+	if !strings.Contains(log.String(), "unknown") || strings.Contains(log.String(), s.Link) || strings.Contains(log.String(), seed) {
+		t.Errorf("logged:\n%s", log.String())
 	}
-	if !strings.Contains(log.String(), "unknown") {
-		t.Errorf("the log does not say why the payout was not tried again:\n%s", log.String())
+}
+
+func TestReadingThatTakesTooLongIsBusy(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, terms{wait: time.Nanosecond})
+	s := b.send(3)
+	b.end(s)
+	b.refused(b.browser().get(s.path+"/proof"), http.StatusServiceUnavailable, "busy")
+}
+
+// TestABodyThatBreaksOff says that ten bytes follow, and sends three.
+func TestABodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, terms{})
+	s := b.send(3)
+	var d net.Dialer
+	conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(b.base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "POST %s/claim HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", s.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil { //nolint:forcetypeassert // it was dialled as one
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusBadRequest {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
+func TestNewNeedsItsParts(t *testing.T) {
+	t.Parallel()
+	if h, err := claim.New(claim.Config{}); err == nil || h != nil {
+		t.Errorf("%v, %v", h, err)
 	}
 }
 

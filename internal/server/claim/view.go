@@ -139,8 +139,6 @@ func mask(name string) string {
 	return name[:size] + "**"
 }
 
-// instant writes a time (milliseconds) as programs read it. It is the same text
-// for ever: RFC 3339, UTC, three decimals.
-func instant(millis int64) string {
-	return time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z07:00")
-}
+// instant writes a time (milliseconds) as programs read it: RFC 3339, UTC, whole
+// seconds. What came first is told by slots, not by times.
+func instant(millis int64) string { return time.UnixMilli(millis).UTC().Format(time.RFC3339) }

@@ -1,0 +1,7 @@
+package main
+
+// For tests.
+var (
+	Main  = main
+	Exits = exits
+)
