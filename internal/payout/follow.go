@@ -33,7 +33,7 @@ func (w *Worker) Follow(ctx context.Context, id packet.ID) error {
 		return fmt.Errorf("payout: follow packet %d: %w", int64(id), err)
 	}
 	h := &row.Head
-	if row.Settled || h.Held || h.ClaimedNum == 0 && !h.Ended || row.Terms.Channel == NoneName {
+	if row.Settled || h.ClaimedNum == 0 && !h.Ended || row.Terms.Channel == NoneName {
 		return nil
 	}
 	for more := place.Seq < h.Seq; more; { // each turn moves the cursor on, or is the last
@@ -66,7 +66,7 @@ func (w *Worker) follow(ctx context.Context, id packet.ID) (more bool, err error
 	if err != nil {
 		return false, fmt.Errorf("payout: follow packet %d: %w", int64(id), err)
 	}
-	if pic.State == packet.Held { // it breaks an invariant
+	if pic.State == packet.Held { // or it breaks an invariant
 		return false, nil
 	}
 	if w.channels[pic.Terms.Channel] == nil {
@@ -117,7 +117,7 @@ func (w *Worker) tidy(ctx context.Context, id packet.ID) error {
 	var claims []packet.Claim
 	var newest []store.Payout
 	if err := w.store.View(ctx, func(r store.Reader) (err error) {
-		if row, err = r.Packet(id); err != nil || row.Settled || row.Head.Held {
+		if row, err = r.Packet(id); err != nil {
 			return err
 		}
 		if claims, err = r.Claims(id, 0); err != nil {
@@ -128,7 +128,7 @@ func (w *Worker) tidy(ctx context.Context, id packet.ID) error {
 	}); err != nil {
 		return fmt.Errorf("payout: tidy packet %d: %w", int64(id), err)
 	}
-	if row.Settled || row.Head.Held {
+	if row.Head.Held {
 		return nil
 	}
 	now, closed := w.now(), 0

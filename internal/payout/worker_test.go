@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -256,6 +257,25 @@ func TestPayoutsOfAHeldPacketWait(t *testing.T) {
 	}
 }
 
+func TestSharesOfAHeldPacketDoNotReturn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "rail")
+	w := b.worker(rail(payouttest.Mend))
+	id := b.send(1, "lin")
+	b.settle(w)
+	b.must(b.engine.Hold(t.Context(), id, "test"))
+	b.clock.move(payout.MendWithin)
+	b.settle(w)
+	if b.only(id).Returned {
+		t.Error("a share of a held packet went back")
+	}
+	b.must(b.engine.Release(t.Context(), id, "test"))
+	b.settle(w)
+	if !b.only(id).Returned {
+		t.Error("the share did not go back after the release")
+	}
+}
+
 // TestWhatWasSentBeforeAHoldIsAskedAbout: asking moves nothing. Sending again does.
 func TestWhatWasSentBeforeAHoldIsAskedAbout(t *testing.T) {
 	t.Parallel()
@@ -376,6 +396,37 @@ func TestTwoWorkers(t *testing.T) {
 				t.Errorf("%d contradictions, health %q", w.Stats().Contradictions.Load(), w.Health())
 			}
 		})
+	}
+}
+
+// TestWorkersAtTheSameTime follow one packet and pay its shares together.
+func TestWorkersAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "rail")
+	r := rail(payouttest.Pay)
+	var people []string
+	for i := range 40 {
+		people = append(people, "p"+strconv.Itoa(i))
+	}
+	id := b.send(0, people...)
+	var wait sync.WaitGroup
+	for range 3 {
+		w, err := payout.New(payout.Config{Engine: b.engine, Store: b.store, Channels: []payout.Channel{r}, Log: slog.New(slog.DiscardHandler)})
+		b.must(err)
+		wait.Go(func() {
+			for range 5 {
+				if err := w.Follow(t.Context(), id); err != nil {
+					t.Error(err)
+				}
+				if _, err := w.Round(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if row := b.packet(id); !row.Settled || paid(r) != row.Head.Claimed || r.Calls() != len(people) {
+		t.Errorf("settled %v, %d of %d fen paid in %d calls", row.Settled, paid(r), row.Head.Claimed, r.Calls())
 	}
 }
 

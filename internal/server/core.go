@@ -154,8 +154,8 @@ const shareCap = 20_000
 
 // openChannels opens the payout channels, and returns what new packets pin.
 func (c *Core) openChannels() (engine.Channel, error) {
-	if c.Config.Packets.Channel == "none" {
-		return engine.Channel{Name: "none", Min: 1, Cap: shareCap}, nil
+	if c.Config.Packets.Channel == payout.NoneName {
+		return engine.Channel{Name: payout.NoneName, Min: 1, Cap: shareCap}, nil
 	}
 	sandbox, err := payout.NewSandbox(c.Config.Environment, c.options.Now)
 	if err != nil {

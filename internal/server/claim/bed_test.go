@@ -62,6 +62,7 @@ type terms struct {
 	wait      time.Duration
 	beat      time.Duration
 	stop      chan struct{}
+	limit     time.Duration // of the server, for reading a request and for answering
 	log       io.Writer
 }
 
@@ -136,7 +137,7 @@ func newBed(t *testing.T, o terms) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = b.handler
+	server.Config.Handler, server.Config.ReadTimeout, server.Config.WriteTimeout = b.handler, o.limit, o.limit
 	server.Start()
 	t.Cleanup(func() {
 		server.Close()

@@ -201,6 +201,20 @@ func TestSignsOfLife(t *testing.T) {
 	reading.want("claim 2")
 }
 
+// TestStreamsOutliveTheServersLimits: what bounds a request and its answer is far
+// less than a packet's life.
+func TestStreamsOutliveTheServersLimits(t *testing.T) {
+	t.Parallel()
+	const limit = 500 * time.Millisecond
+	b := newBed(t, terms{beat: limit / 20, limit: limit})
+	reading := b.browser().events(b.send(3).path + "/events")
+	for i := range 40 {
+		if _, ok := reading.next(); !ok {
+			t.Fatalf("the stream ended after %d signs of life, a twentieth of the limit apart", i)
+		}
+	}
+}
+
 func TestStreamsEndWithTheServer(t *testing.T) {
 	t.Parallel()
 	stop := make(chan struct{})
