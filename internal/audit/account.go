@@ -10,7 +10,7 @@ import (
 )
 
 // entriesPerView bounds how long one View of a merchant's book stays open.
-const entriesPerView = 1000
+const entriesPerView = 500
 
 // account is a merchant's book: what its head says and what its entries come to,
 // and later what the merchant's packets say about it.

@@ -177,7 +177,7 @@ func (e *rowError) Unwrap() error { return e.err }
 
 // present tells a row that is there from one that is not; any other error stays one.
 func present(err error) (bool, error) {
-	switch fault.CodeOf(err) { //nolint:exhaustive // all others are errors
+	switch fault.CodeOf(err) {
 	case fault.OK:
 		return true, nil
 	case fault.NotFound:

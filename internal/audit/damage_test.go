@@ -882,10 +882,14 @@ func TestDamageIsNamed(t *testing.T) {
 			t.Parallel()
 			path := copyOfSample(t)
 			tamper(t, path, d.sql)
+			s := open(t, path)
 			if d.forged {
-				forge(t, path)
+				forge(t, s, path)
 			}
-			got := run(t, path, audit.Options{Deep: d.deep})
+			got, err := audit.Run(t.Context(), s, keys, audit.Options{Deep: d.deep})
+			if err != nil {
+				t.Fatal(err)
+			}
 			want := strings.Split(sample.names.Replace(strings.Join(d.want, "\n")), "\n")
 			if diff := cmp.Diff(want, rows(got)); diff != "" {
 				t.Errorf("found (+) other than wanted (-):\n%s\n%+v", diff, got.Findings)

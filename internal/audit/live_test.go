@@ -133,31 +133,30 @@ func TestAnAuditBesideAServer(t *testing.T) {
 	w := newWorld(t, s, nil)
 	w.settings()
 	w.merchant(shop)
+	const callers, each = 32, 9
 	var wait sync.WaitGroup
-	var enough atomic.Bool
-	var sent atomic.Int64
-	for caller := range 64 {
+	var calling atomic.Int64
+	calling.Store(callers)
+	for caller := range callers {
 		wait.Go(func() {
-			for n := 0; !enough.Load() || n < 10; n++ {
+			defer calling.Add(-1)
+			for n := range each {
 				w.call(fmt.Sprintf("%d-%d", caller, n))
-				sent.Add(1)
 			}
 		})
 	}
-	for more := true; more; {
-		more = sent.Load() < 600
+	for calling.Load() > 0 {
 		got, err := audit.Run(t.Context(), s, keys, audit.Options{})
 		if err != nil || len(got.Findings) > 0 {
 			t.Errorf("%v, %+v", err, got.Findings)
 			break
 		}
 	}
-	enough.Store(true)
 	wait.Wait()
 	w.engine.Close()
 	got, err := audit.Run(t.Context(), s, keys, audit.Options{})
-	if err != nil || len(got.Findings) > 0 || got.Packets != sent.Load() || got.Entries != 4*sent.Load()+1 {
-		t.Errorf("after %d packets: %v, %+v", sent.Load(), err, got)
+	if err != nil || len(got.Findings) > 0 || got.Packets != callers*each || got.Entries != 4*callers*each+1 {
+		t.Errorf("after %d packets: %v, %+v", callers*each, err, got)
 	}
 	var last ledger.Entry // of the packet sent last
 	w.must(s.View(t.Context(), func(r store.Reader) error {

@@ -118,7 +118,7 @@ type billed struct {
 }
 
 // billsPerView bounds how long one View of bills stays open.
-const billsPerView = 500
+const billsPerView = 200
 
 func (a *audit) readBills(ctx context.Context, mchID string) error {
 	held := ofBill

@@ -295,17 +295,13 @@ func tamper(t *testing.T, path, statements string) {
 
 // forge makes every digest, hash and head of a file fit its rows again, as a forger
 // would who can write to the database and has no key.
-func forge(t *testing.T, path string) {
+func forge(t *testing.T, s store.Store, path string) {
 	t.Helper()
 	var fix []string
 	set := func(table string, hash ledger.Hash, where string) {
 		fix = append(fix, "UPDATE "+table+" SET hash = x'"+hex.EncodeToString(hash[:])+"' WHERE "+where)
 	}
-	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = s.View(t.Context(), func(r store.Reader) error {
+	if err := s.View(t.Context(), func(r store.Reader) error {
 		packets, err := r.Packets(0, 1000)
 		for _, p := range packets {
 			err = errors.Join(err, forgePacket(r, &p, set, &fix))
@@ -322,11 +318,10 @@ func forge(t *testing.T, path string) {
 			set("accounts", last.Hash, "mch_id = '"+mchID+"'")
 		}
 		return err
-	})
-	if err = errors.Join(err, s.Close()); err != nil {
+	}); err != nil {
 		t.Fatal(err)
 	}
-	tamper(t, path, strings.Join(fix, ";\n"))
+	tamper(t, path, "BEGIN;\n"+strings.Join(fix, ";\n")+";\nCOMMIT")
 }
 
 func forgePacket(r store.Reader, p *store.Packet, set func(table string, hash ledger.Hash, where string), fix *[]string) error {

@@ -36,9 +36,12 @@ func (f *failure) Code() int     { return f.code }
 
 // disk is a connection's disk as a test wants it. Its zero value is a good one.
 type disk struct {
-	next   atomic.Pointer[failure]
-	opened atomic.Int32 // connections so far, also those that failed
-	writer atomic.Pointer[sqlite.Conn]
+	next    atomic.Pointer[failure]
+	blocked atomic.Bool  // the log is in another program's use
+	opened  atomic.Int32 // connections so far, also those that failed
+	live    atomic.Int32 // connections that are open
+	beside  atomic.Int32 // connections that were when the last one was opened
+	writer  atomic.Pointer[sqlite.Conn]
 }
 
 // conn is a connection that meets the disk's failures.
@@ -49,16 +52,27 @@ type conn struct {
 
 func (d *disk) through(open func() (sqlite.Conn, error)) (sqlite.Conn, error) {
 	d.opened.Add(1)
+	d.beside.Store(d.live.Load())
 	c, err := open()
 	if err != nil {
 		return nil, err
 	}
+	d.live.Add(1)
 	d.writer.CompareAndSwap(nil, &c) // it is the first
 	return conn{c, d}, nil
 }
 
+// Close implements driver.Conn.
+func (c conn) Close() error {
+	c.disk.live.Add(-1)
+	return c.Conn.Close()
+}
+
 // PrepareContext implements driver.ConnPrepareContext.
 func (c conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if c.disk.blocked.Load() && query == "PRAGMA wal_checkpoint(TRUNCATE)" {
+		query = "SELECT 1, 0, 0" // what that says when it had to leave the log as it was
+	}
 	stmt, err := c.Conn.PrepareContext(ctx, query)
 	if full, ok := stmt.(prepared); ok {
 		return statement{full, c, query}, err
@@ -147,6 +161,9 @@ func TestACommitOfUnknownFate(t *testing.T) {
 				return err
 			}); err != nil {
 				t.Errorf("asking for the fate: %v", err)
+			}
+			if others := d.beside.Load(); others != 0 {
+				t.Errorf("%d connections were open when the file was opened anew", others)
 			}
 			if log, err := os.Stat(path + "-wal"); err != nil || log.Size() > 0 {
 				t.Errorf("what was found in the log was not copied into the file: %v, %v", log, err)
@@ -254,6 +271,10 @@ func TestReopeningIsTriedNowAndThen(t *testing.T) {
 			t.Fatal(err)
 		}
 		tried(0) // it is too soon
+		time.Sleep(sqlite.ReopenPause)
+		d.blocked.Store(true)
+		tried(1)
+		d.blocked.Store(false)
 		time.Sleep(sqlite.ReopenPause)
 		patience, stop := context.WithTimeout(t.Context(), time.Millisecond)
 		defer stop()

@@ -157,7 +157,7 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 		return err
 	}
 	defer func() {
-		if r.lost || r.err != nil || s.down.Load() {
+		if r.lost || s.down.Load() {
 			_ = r.close() // it was read only; the next View opens another
 		}
 		s.readers <- r

@@ -169,6 +169,16 @@ func TestTransfersShowsEveryEntryOnceAsTheLedgerSaysIt(t *testing.T) {
 	}
 }
 
+func TestOnlyTheSeedsClaimHasNoParent(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "hongbao.db")
+	lifeOf(t, create(t, path), "m1", 1)
+	got := column(t, raw(t, path), "SELECT slot FROM claims WHERE parent IS NULL")
+	if diff := cmp.Diff([]string{"0"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestTransfersBalance(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "hongbao.db")

@@ -23,7 +23,7 @@ import (
 // history, as the log of a failed test prints it.
 const SeedVariable = "HONGBAO_TEST_SEED"
 
-const historyTransactions = 300
+const historyTransactions = 200
 
 // compareHistories lives through one random history on a store and on Memory.
 func compareHistories(t *testing.T, open func(t *testing.T) store.Store) {
