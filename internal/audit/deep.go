@@ -3,10 +3,8 @@ package audit
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/binary"
 	"encoding/json"
 
-	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
 	"hongbao.example/hongbao/internal/vault"
 )
@@ -17,20 +15,11 @@ type sealedBook struct {
 	vault *vault.Vault
 }
 
-// person is what a payee reference says of the claimant.
-type person struct {
-	Space   string `json:"space"`
-	Subject string `json:"subject"`
-}
-
-// claimKey names the row of a claim's sealed columns.
-func claimKey(id packet.ID, who packet.Claimant) []byte { return append(packetKey(id), who[:]...) }
-
 func seedOpens(b *sealedBook) *wrong {
 	if len(b.SeedRef) == 0 { // erased
 		return nil
 	}
-	switch plain, err := b.vault.Open(vault.SeedRef, packetKey(b.Head.ID), b.SeedRef); {
+	switch plain, err := b.vault.Open(vault.SeedRef, vault.PacketRow(b.Head.ID), b.SeedRef); {
 	case err != nil:
 		return wrongf(b.termsRow(), "the seed's openid does not open")
 	case b.vault.Claimant(b.Terms.ClaimantKey, b.Terms.AppID, string(plain)) != b.Terms.Seed:
@@ -46,11 +35,11 @@ func payeeOpens(b *sealedBook) *wrong {
 		if len(c.Payee) == 0 { // erased
 			continue
 		}
-		plain, err := b.vault.Open(vault.PayeeRef, claimKey(c.Packet, c.Claimant), c.Payee)
+		plain, err := b.vault.Open(vault.PayeeRef, vault.ClaimRow(c.Packet, c.Claimant), c.Payee)
 		if err != nil {
 			return wrongf(claimRow(c), "the payee does not open")
 		}
-		var p person
+		var p vault.Payee
 		switch err := json.Unmarshal(plain, &p); {
 		case err != nil:
 			return wrongf(claimRow(c), "the payee is not JSON")
@@ -66,7 +55,7 @@ func payeeOpens(b *sealedBook) *wrong {
 func payoutOpens(b *sealedBook) *wrong {
 	for i := range b.payouts {
 		p := &b.payouts[i]
-		row := claimKey(p.Packet, p.Claimant)
+		row := vault.ClaimRow(p.Packet, p.Claimant)
 		if c := b.claimOf(p.Slot); c != nil && len(p.Payee) > 0 {
 			switch plain, err := b.vault.Open(vault.PayeeRef, row, p.Payee); {
 			case err != nil:
@@ -78,7 +67,7 @@ func payoutOpens(b *sealedBook) *wrong {
 		if len(p.Frozen) == 0 {
 			continue
 		}
-		row = binary.BigEndian.AppendUint32(row, uint32(p.Generation))
+		row = vault.PayoutRow(p.Packet, p.Claimant, p.Generation)
 		if _, err := b.vault.Open(vault.FrozenRequest, row, p.Frozen); err != nil {
 			return wrongf(payoutRow(p), "the frozen request does not open")
 		}
@@ -114,7 +103,7 @@ func keyOpens(k *sealedKey) *wrong {
 			return wrongf(row, "a public key of %d bytes", len(k.Public))
 		}
 	case k.Use == store.TicketKey && k.Alg == "HS256", k.Use == store.APIKey && k.Alg == "v2":
-		if _, err := k.vault.Open(vault.KeySecret, []byte(k.MchID+"\x00"+k.ID), k.Sealed); err != nil {
+		if _, err := k.vault.Open(vault.KeySecret, vault.KeyRow(k.MchID, k.ID), k.Sealed); err != nil {
 			return wrongf(row, "the key does not open")
 		}
 	default:

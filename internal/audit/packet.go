@@ -3,7 +3,6 @@ package audit
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -226,7 +225,7 @@ func (a *audit) derive(b *book) {
 	b.lines = merge(b.claims, b.entries)
 	b.attempts = byShare(b.payouts)
 	terms := b.Terms.Split(b.listID)
-	plain, err := a.vault.Open(vault.SplitSecret, packetKey(b.Head.ID), b.Secret)
+	plain, err := a.vault.Open(vault.SplitSecret, vault.PacketRow(b.Head.ID), b.Secret)
 	if err != nil || len(plain) != len(split.Secret{}) {
 		return
 	}
@@ -238,8 +237,6 @@ func (a *audit) derive(b *book) {
 	}
 }
 
-// packetKey names the row of a packet's sealed columns.
-func packetKey(id packet.ID) []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }
 
 // merge puts claims and entries into the order of their seq.
 func merge(claims []packet.Claim, entries []packet.Entry) []line {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 
 	"hongbao.example/hongbao/internal/fault"
@@ -17,14 +16,6 @@ type Person struct {
 	Subject  string // openid
 	Name     string // what they are called on the page; may be empty
 	Pay      string // payee reference of a ticket; may be empty
-}
-
-// Payee is whom a claimed share is paid to. It is sealed in the claim's row.
-type Payee struct {
-	Provider string `json:"provider"`
-	Space    string `json:"space"`
-	Subject  string `json:"subject"`
-	Pay      string `json:"pay,omitempty"`
 }
 
 // Claimed is a share in somebody's hands.
@@ -77,39 +68,32 @@ func (p *live) claimed(c packet.Claim, repeat bool) Claimed {
 
 // sealPayee encrypts whom the share is to be paid to, for the claim's row.
 func (e *Engine) sealPayee(p *live, who packet.Claimant, person Person) ([]byte, packet.PayeeHash, error) {
-	plain, err := json.Marshal(Payee{person.Provider, person.Space, person.Subject, person.Pay})
+	plain, err := json.Marshal(vault.Payee{
+		Provider: person.Provider, Space: person.Space, Subject: person.Subject, Pay: person.Pay,
+	})
 	if err != nil {
 		return nil, packet.PayeeHash{}, &fault.Error{Op: "claim", Code: fault.Internal, Err: err}
 	}
-	sealed := e.cfg.Vault.Seal(vault.PayeeRef, claimRow(p.id, who), plain)
+	sealed := e.cfg.Vault.Seal(vault.PayeeRef, vault.ClaimRow(p.id, who), plain)
 	return sealed, e.cfg.Vault.PayeeHash(p.terms.ClaimantKey, plain), nil
 }
 
 // OpenPayee opens the payee of a claim, and tells whether it is still the one that
 // the packet's book names: the claimant and the payee hash are computed anew.
-func (e *Engine) OpenPayee(t *packet.Terms, c *packet.Claim) (Payee, error) {
-	plain, err := e.cfg.Vault.Open(vault.PayeeRef, claimRow(c.Packet, c.Claimant), c.Payee)
+func (e *Engine) OpenPayee(t *packet.Terms, c *packet.Claim) (vault.Payee, error) {
+	plain, err := e.cfg.Vault.Open(vault.PayeeRef, vault.ClaimRow(c.Packet, c.Claimant), c.Payee)
 	if err != nil {
-		return Payee{}, err
+		return vault.Payee{}, err
 	}
-	var p Payee
+	var p vault.Payee
 	if err := json.Unmarshal(plain, &p); err != nil {
-		return Payee{}, err
+		return vault.Payee{}, err
 	}
 	if e.cfg.Vault.Claimant(t.ClaimantKey, p.Space, p.Subject) != c.Claimant ||
 		e.cfg.Vault.PayeeHash(t.ClaimantKey, plain) != c.PayeeHash {
-		return Payee{}, &packet.InvariantError{Packet: c.Packet, Reason: "the payee of a claim is not the one its entry was made for"}
+		return vault.Payee{}, &packet.InvariantError{Packet: c.Packet, Reason: "the payee of a claim is not the one its entry was made for"}
 	}
 	return p, nil
-}
-
-// packetRow and claimRow name the row a sealed value belongs to.
-func packetRow(id packet.ID) []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(id))
-}
-
-func claimRow(id packet.ID, who packet.Claimant) []byte {
-	return append(packetRow(id), who[:]...)
 }
 
 // claimOrder is the wish to open a share.

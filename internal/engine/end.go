@@ -2,6 +2,9 @@ package engine
 
 import (
 	"context"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/ledger"
@@ -10,7 +13,7 @@ import (
 )
 
 // Hold stops a packet's claims until Release, for a reason that stays in its book.
-// It refuses with NotFound, with Finished or Expired when the packet has ended,
+// It refuses a missing reason with Invalid, else with NotFound, with Finished or Expired when the packet has ended,
 // with Held when it is held.
 func (e *Engine) Hold(ctx context.Context, id packet.ID, reason string) error {
 	return e.change(ctx, id, ledger.Hold, reason)
@@ -27,7 +30,13 @@ func (e *Engine) End(ctx context.Context, id packet.ID, reason string) error {
 	return e.change(ctx, id, ledger.Refund, reason)
 }
 
+// reasonMax bounds a reason, in characters.
+const reasonMax = 200
+
 func (e *Engine) change(ctx context.Context, id packet.ID, k ledger.Kind, reason string) error {
+	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > reasonMax || strings.ContainsFunc(reason, unicode.IsControl) {
+		return &fault.Error{Op: k.String(), Code: fault.Invalid, Field: "reason", Detail: "1 to 200 characters on one line"}
+	}
 	p, err := e.find(ctx, id)
 	if err != nil {
 		return err

@@ -312,6 +312,11 @@ func TestOperators(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.mustClaim(id, seed, 0)
+	for _, reason := range []string{"", " ", "two\nlines", strings.Repeat("x", 201)} {
+		if err := r.Hold(t.Context(), id, reason); fault.CodeOf(err) != fault.Invalid || fault.FieldOf(err) != "reason" {
+			t.Errorf("held for %q: %v", reason, err)
+		}
+	}
 	if err := r.Hold(t.Context(), 12345, "nothing there"); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("hold of no packet: %v", err)
 	}

@@ -213,7 +213,7 @@ func (e *Engine) read(r store.Reader, id packet.ID) (*live, error) {
 
 // openSecret opens the sealed secret of a packet's split.
 func openSecret(v *vault.Vault, id packet.ID, sealed []byte) (split.Secret, error) {
-	plain, err := v.Open(vault.SplitSecret, packetRow(id), sealed)
+	plain, err := v.Open(vault.SplitSecret, vault.PacketRow(id), sealed)
 	if err != nil {
 		return split.Secret{}, fmt.Errorf("secret of packet %d: %w", id, err)
 	}

@@ -124,7 +124,7 @@ func (e *Engine) openKeys(m *Merchant, keys []store.Key, now time.Time) error {
 		var secret []byte
 		if len(k.Sealed) > 0 {
 			var err error
-			if secret, err = e.cfg.Vault.Open(vault.KeySecret, keyRow(&k), k.Sealed); err != nil {
+			if secret, err = e.cfg.Vault.Open(vault.KeySecret, vault.KeyRow(k.MchID, k.ID), k.Sealed); err != nil {
 				return &fault.Error{Op: "open key " + k.ID + " of merchant " + k.MchID, Code: fault.Internal, Err: err}
 			}
 		}
@@ -137,8 +137,6 @@ func (e *Engine) openKeys(m *Merchant, keys []store.Key, now time.Time) error {
 	}
 	return nil
 }
-
-func keyRow(k *store.Key) []byte { return []byte(k.MchID + "\x00" + k.ID) }
 
 // Merchants lists all merchants with the heads of their books.
 func (e *Engine) Merchants(ctx context.Context) (merchants []store.Merchant, books []ledger.Book, err error) {
@@ -196,7 +194,7 @@ func (e *Engine) AddAPIKey(ctx context.Context, mchID, secret string, overlap ti
 		MchID: mchID, ID: hex.EncodeToString(sum[:4]), Use: store.APIKey, Alg: "v2",
 		CreatedAt: now.UnixMilli(),
 	}
-	k.Sealed = e.cfg.Vault.Seal(vault.KeySecret, keyRow(&k), []byte(secret))
+	k.Sealed = e.cfg.Vault.Seal(vault.KeySecret, vault.KeyRow(k.MchID, k.ID), []byte(secret))
 	err = e.addKey(ctx, k, now.Add(overlap).UnixMilli())
 	return k.ID, err
 }
@@ -209,7 +207,7 @@ func (e *Engine) AddTicketKey(ctx context.Context, mchID string, key TicketKey) 
 		Public: slices.Clone(key.Public), CreatedAt: e.nowMillis(),
 	}
 	if len(key.Secret) > 0 {
-		k.Sealed = e.cfg.Vault.Seal(vault.KeySecret, keyRow(&k), key.Secret)
+		k.Sealed = e.cfg.Vault.Seal(vault.KeySecret, vault.KeyRow(k.MchID, k.ID), key.Secret)
 	}
 	return e.addKey(ctx, k, 0)
 }

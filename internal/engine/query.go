@@ -171,7 +171,7 @@ func (e *Engine) openid(t *packet.Terms, c *packet.Claim) string {
 
 // Seed opens the openid a packet was sent to.
 func (e *Engine) Seed(row *store.Packet) (string, error) {
-	plain, err := e.cfg.Vault.Open(vault.SeedRef, packetRow(row.Head.ID), row.SeedRef)
+	plain, err := e.cfg.Vault.Open(vault.SeedRef, vault.PacketRow(row.Head.ID), row.SeedRef)
 	return string(plain), err
 }
 

@@ -157,8 +157,8 @@ func (o *sendOrder) redraw() error {
 	o.live = &live{id: id, listID: listID, terms: terms, shares: shares, slots: make(map[packet.Claimant]int32)}
 	o.row = store.Packet{
 		Terms:   *terms,
-		Secret:  e.cfg.Vault.Seal(vault.SplitSecret, packetRow(id), secret[:]),
-		SeedRef: e.cfg.Vault.Seal(vault.SeedRef, packetRow(id), []byte(w.Seed)),
+		Secret:  e.cfg.Vault.Seal(vault.SplitSecret, vault.PacketRow(id), secret[:]),
+		SeedRef: e.cfg.Vault.Seal(vault.SeedRef, vault.PacketRow(id), []byte(w.Seed)),
 	}
 	return nil
 }

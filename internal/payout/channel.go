@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"hongbao.example/hongbao/internal/engine"
+	"hongbao.example/hongbao/internal/vault"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
 )
@@ -48,7 +48,7 @@ type Order struct {
 	ListID     string // send_listid of the packet
 	Generation int    // 1 for the first attempt
 	Amount     money.Fen
-	Payee      engine.Payee
+	Payee      vault.Payee
 	At         time.Time // when the request is frozen
 }
 

@@ -146,7 +146,7 @@ func (w *Worker) first(ctx context.Context, r *round, p *store.Payout, b *book, 
 	}
 	next := w.leased(p, r.now)
 	next.State = store.PayoutSubmitting
-	next.Frozen = w.engine.Vault().Seal(vault.FrozenRequest, frozenRow(p), frozen.Body)
+	next.Frozen = w.engine.Vault().Seal(vault.FrozenRequest, vault.PayoutRow(p.Packet, p.Claimant, p.Generation), frozen.Body)
 	r.rows = append(r.rows, next)
 	r.events = append(r.events, event(&next, sourceCreate, "", r.now))
 	r.jobs = append(r.jobs, &job{leased: next, channel: channel, frozen: frozen})
@@ -155,7 +155,7 @@ func (w *Worker) first(ctx context.Context, r *round, p *store.Payout, b *book, 
 // again asks about a payout that was sent. Only one that the rail never acknowledged
 // may be sent again, and only while the rail is sure to remember its key.
 func (w *Worker) again(ctx context.Context, r *round, p *store.Payout, b *book, channel Channel) {
-	body, err := w.engine.Vault().Open(vault.FrozenRequest, frozenRow(p), p.Frozen)
+	body, err := w.engine.Vault().Open(vault.FrozenRequest, vault.PayoutRow(p.Packet, p.Claimant, p.Generation), p.Frozen)
 	if err != nil {
 		r.wait(p, w.distrust(ctx, p.Packet, errPayout))
 		return

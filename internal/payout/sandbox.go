@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/vault"
 )
 
 // SandboxName is how packets of a sandbox name their channel.
@@ -62,7 +62,7 @@ type request struct {
 	ListID     string       `json:"send_listid"`
 	Generation int          `json:"generation"`
 	Amount     money.Fen    `json:"amount"`
-	Payee      engine.Payee `json:"payee"`
+	Payee      vault.Payee `json:"payee"`
 	At         time.Time    `json:"at"`
 }
 

@@ -12,6 +12,7 @@ import (
 	"hongbao.example/hongbao/internal/payout"
 	"hongbao.example/hongbao/internal/payout/payouttest"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/vault"
 )
 
 func newSandbox(t *testing.T, now func() time.Time) *payout.Sandbox {
@@ -31,7 +32,7 @@ func TestChannelsKeepTheContract(t *testing.T) {
 	t.Parallel()
 	c := &clock{}
 	order := func(who string) payout.Order {
-		return payout.Order{Key: "HB1", ListID: "9000", Generation: 1, Amount: 7, Payee: engine.Payee{Subject: who}, At: c.Now()}
+		return payout.Order{Key: "HB1", ListID: "9000", Generation: 1, Amount: 7, Payee: vault.Payee{Subject: who}, At: c.Now()}
 	}
 	for _, who := range scripts {
 		t.Run("sandbox/"+who, func(t *testing.T) {

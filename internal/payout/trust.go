@@ -2,7 +2,6 @@ package payout
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -10,6 +9,7 @@ import (
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/vault"
 )
 
 // Reasons to distrust a row. They stay in the packet's book and name nobody.
@@ -22,29 +22,29 @@ var (
 // the one its packet's book was written for: the hashes of claimant and payee are
 // computed anew, and the row is compared with the packet in memory, whose amounts
 // were checked against the split.
-func (w *Worker) trust(pic *engine.Picture, c *packet.Claim) (engine.Payee, error) {
+func (w *Worker) trust(pic *engine.Picture, c *packet.Claim) (vault.Payee, error) {
 	payee, err := w.engine.OpenPayee(pic.Terms, c)
 	if err != nil {
-		return engine.Payee{}, err
+		return vault.Payee{}, err
 	}
 	if c.Slot < len(pic.Claims) { // a claim that another process committed may not be in memory
 		if known := &pic.Claims[c.Slot]; known.Claimant != c.Claimant || known.Amount != c.Amount || known.Hash != c.Hash {
-			return engine.Payee{}, errClaim
+			return vault.Payee{}, errClaim
 		}
 	}
 	return payee, nil
 }
 
 // trustPayout is trust for a payout that is about to be sent for the first time.
-func (w *Worker) trustPayout(b *book, p *store.Payout) (engine.Payee, error) {
+func (w *Worker) trustPayout(b *book, p *store.Payout) (vault.Payee, error) {
 	if p.Slot >= len(b.claims) {
-		return engine.Payee{}, errPayout
+		return vault.Payee{}, errPayout
 	}
 	c, t := &b.claims[p.Slot], b.pic.Terms
 	switch {
 	case c.Slot != p.Slot, c.Claimant != p.Claimant, c.Amount != p.Amount, p.MchID != t.MchID, p.Channel != t.Channel,
 		p.RailKey != Key(t.MchID, ClaimID(b.pic.ListID, c.Claimant), p.Generation):
-		return engine.Payee{}, errPayout
+		return vault.Payee{}, errPayout
 	}
 	return w.trust(b.pic, c)
 }
@@ -60,11 +60,4 @@ func (w *Worker) distrust(ctx context.Context, id packet.ID, cause error) error 
 	default:
 		return errors.Join(err, held)
 	}
-}
-
-// frozenRow names the row a frozen request belongs to, so that it opens in no other.
-func frozenRow(p *store.Payout) []byte {
-	b := binary.BigEndian.AppendUint64(nil, uint64(p.Packet))
-	b = append(b, p.Claimant[:]...)
-	return binary.BigEndian.AppendUint32(b, uint32(p.Generation))
 }
