@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/payout"
 	"hongbao.example/hongbao/internal/payout/payouttest"
