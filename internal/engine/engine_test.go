@@ -250,6 +250,52 @@ func round(t *testing.T, r *rig) {
 	}
 }
 
+// TestExpiryCutOff breaks the sweeper off after every group, with the commit written
+// or lost, and starts another process: each packet is refunded exactly once.
+func TestExpiryCutOff(t *testing.T) {
+	t.Parallel()
+	const packets = 12
+	dir, c := t.TempDir(), newClock()
+	first := open(t, dir, c, nil)
+	if err := first.AddMerchant(t.Context(), store.Merchant{MchID: mchID}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Fund(t.Context(), mchID, packets*1000, "start"); err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]packet.ID, packets)
+	for i := range ids {
+		ids[i] = first.send(fmt.Sprint(i), 1000, 3)
+	}
+	c.pass(25 * time.Hour)
+	var last *rig
+	for i := range packets {
+		var f *faulty
+		last = open(t, dir, c, func(cfg *engine.Config) {
+			f = &faulty{Store: cfg.Store}
+			cfg.Store, cfg.BatchMax, cfg.FateWait = f, 2, time.Nanosecond
+		})
+		f.next(func(run func() error) error { // the process dies here, before or after its commit
+			f.next(func(func() error) error { return store.ErrUnknown })
+			if i%2 == 0 {
+				return errors.Join(store.ErrUnknown, run())
+			}
+			return store.ErrUnknown
+		})
+		round(t, last)
+	}
+	last = open(t, dir, c, nil)
+	round(t, last)
+	for _, id := range ids {
+		if p := last.picture(id); p.State != packet.Refunded || p.Head.Seq != 2 {
+			t.Errorf("packet %d is %s with %d entries", id, p.State, p.Head.Seq)
+		}
+	}
+	if got := last.balance(); got != packets*1000 {
+		t.Errorf("balance %d, want %d", got, packets*1000)
+	}
+}
+
 func TestRefundsWaitWhileTheClockIsInDoubt(t *testing.T) {
 	t.Parallel()
 	r := setup(t, nil)
