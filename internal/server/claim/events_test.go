@@ -44,7 +44,8 @@ func (w *browser) events(path string, headers ...string) *stream {
 	return &stream{t: w.b.t, lines: bufio.NewScanner(res.Body), close: res.Body.Close}
 }
 
-// next waits for the next event or comment; ok is false at the end of the stream.
+// next waits for the next event or comment; ok is false at the end of the stream,
+// which must be an orderly one.
 func (s *stream) next() (e event, ok bool) {
 	s.t.Helper()
 	for s.lines.Scan() {
@@ -65,6 +66,9 @@ func (s *stream) next() (e event, ok bool) {
 		default:
 			s.t.Errorf("a line %q in a stream", line)
 		}
+	}
+	if err := s.lines.Err(); err != nil {
+		s.t.Errorf("the stream broke off: %v", err)
 	}
 	return event{}, false
 }

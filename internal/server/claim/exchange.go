@@ -67,8 +67,6 @@ func (x *exchange) admit(method string) error {
 		return fault.Method
 	case method == http.MethodGet:
 		return nil
-	case x.r.ContentLength > bodyMax:
-		return fault.TooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, bodyMax))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -107,7 +105,7 @@ func (x *exchange) person() (identity.Person, error) {
 			return identity.Person{}, err
 		}
 	}
-	if false {
+	if !s.Serves(x.pic.Head.ID, x.pic.Terms) {
 		return identity.Person{}, fault.SignIn
 	}
 	if c, due := x.h.sessions.Renew(s, x.now); due {
