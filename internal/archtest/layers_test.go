@@ -41,11 +41,10 @@ config             packet github.com/BurntSushi/toml
 server/throttle    golang.org/x/time
 server/v2          money fault packet wire store engine server/throttle
 server/claim       money fault packet link engine identity payout server/throttle rsc.io/qr
-server/ops         engine github.com/prometheus/client_golang
+server/ops         engine payout github.com/prometheus/client_golang
 server             fault split packet vault store store/sqlite engine payout config server/throttle server/v2 server/claim server/ops
 
 cmd/hongbao        *
-examples/...       .
 bench/...          *
 `
 
