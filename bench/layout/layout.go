@@ -76,12 +76,14 @@ var (
 	L2 = claims("L2 clustered by slot, UNIQUE claimant", bySlot+", "+oneClaimant+clustered)
 	L3 = Claims{
 		"L3 row id is packet and slot, UNIQUE claimant",
-		[]table{{"claims", 0, "id INTEGER, " + claimed + ", " + payee, "PRIMARY KEY (id), " + oneClaimant + heap}}, load + "id BETWEEN ? AND ? + 1023",
+		[]table{{"claims", 0, "id INTEGER, " + claimed + ", " + payee, "PRIMARY KEY (id), " + oneClaimant + heap}},
+		load + "id BETWEEN ? AND ? + 1023",
 	}
 	L4 = claims("L4 clustered by slot, claimant unproved", bySlot+clustered)
 	L5 = Claims{
 		"L5 is L1, payee in a second table",
-		[]table{{"claims", 1, claimed, byClaimant + clustered}, {"payees", 9, payee + ", packet_id, claimant", byClaimant + clustered}}, L1.load,
+		[]table{{"claims", 1, claimed, byClaimant + clustered}, {"payees", 9, payee + ", packet_id, claimant", byClaimant + clustered}},
+		L1.load,
 	}
 	L6 = claims("L6 heap, key (packet, claimant)", byClaimant+heap)
 	L7 = claims("L7 is L6, UNIQUE slot", byClaimant+", UNIQUE (packet_id, slot)"+heap)
@@ -100,17 +102,31 @@ var (
 // Candidates is what is measured: the claims over one head, the heads over one
 // claims table, and the settings that could change the verdict.
 var Candidates = []Candidate{
-	{L1, H2, 4096, 8000, false}, {L2, H2, 4096, 8000, false}, {L3, H2, 4096, 8000, false}, {L4, H2, 4096, 8000, false},
-	{L5, H2, 4096, 8000, false}, {L6, H2, 4096, 8000, false}, {L7, H2, 4096, 8000, false},
-	{L6, H1, 4096, 8000, false}, {L6, H3, 4096, 8000, false}, {L6, H4, 4096, 8000, false},
-	{L1, H2, 8192, 4000, false}, {L6, H2, 8192, 4000, false}, {L7, H2, 8192, 4000, false},
-	{L6, H2, 4096, 1000, false}, {L6, H2, 4096, 32000, false}, {L6, H2, 4096, 8000, true},
+	{L1, H2, 4096, 8000, false},
+	{L2, H2, 4096, 8000, false},
+	{L3, H2, 4096, 8000, false},
+	{L4, H2, 4096, 8000, false},
+	{L5, H2, 4096, 8000, false},
+	{L6, H2, 4096, 8000, false},
+	{L7, H2, 4096, 8000, false},
+	{L6, H1, 4096, 8000, false},
+	{L6, H3, 4096, 8000, false},
+	{L6, H4, 4096, 8000, false},
+	{L1, H2, 8192, 4000, false},
+	{L6, H2, 8192, 4000, false},
+	{L7, H2, 8192, 4000, false},
+	{L6, H2, 4096, 1000, false},
+	{L6, H2, 4096, 32000, false},
+	{L6, H2, 4096, 8000, true},
 }
 
 // Loads are a hot packet, the usual spread over recent packets, and one wider
 // than real, at the group sizes that 64 and 1000 waiting callers make.
 var Loads = []Load{
-	{"hot: one packet of 1000 after another", 1000, 1, 32}, {"hot: one packet of 1000 after another", 1000, 1, 500},
-	{"spread: 256 recent packets of 10", 10, 256, 32}, {"spread: 256 recent packets of 10", 10, 256, 500},
-	{"wide: 3000 packets of 10", 10, 3000, 32}, {"wide: 3000 packets of 10", 10, 3000, 500},
+	{"hot: one packet of 1000 after another", 1000, 1, 32},
+	{"hot: one packet of 1000 after another", 1000, 1, 500},
+	{"spread: 256 recent packets of 10", 10, 256, 32},
+	{"spread: 256 recent packets of 10", 10, 256, 500},
+	{"wide: 3000 packets of 10", 10, 3000, 32},
+	{"wide: 3000 packets of 10", 10, 3000, 500},
 }

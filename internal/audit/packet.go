@@ -237,7 +237,6 @@ func (a *audit) derive(b *book) {
 	}
 }
 
-
 // merge puts claims and entries into the order of their seq.
 func merge(claims []packet.Claim, entries []packet.Entry) []line {
 	lines := make([]line, 0, len(claims)+len(entries))

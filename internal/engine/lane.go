@@ -99,10 +99,7 @@ func (l *lane) run() {
 func (l *lane) step(ctx context.Context) bool {
 	orders, more := l.take()
 	if len(orders) == 0 {
-		if !more {
-			return false
-		}
-		return true
+		return more
 	}
 	l.e.stats.Groups.Add(1)
 	l.e.stats.Orders.Add(int64(len(orders)))

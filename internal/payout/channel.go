@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"time"
 
-	"hongbao.example/hongbao/internal/vault"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/vault"
 )
 
 // Channel is a way to pay people. It keeps no state, never touches the database,

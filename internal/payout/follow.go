@@ -188,7 +188,7 @@ func mendUntil(c *packet.Claim) int64 { return c.At + mendWithin.Milliseconds() 
 func (w *Worker) giveBack(ctx context.Context, p *store.Payout, now int64) error {
 	next := *p
 	next.Returned, next.Version, next.UpdatedAt = true, p.Version+1, now
-	switch err := w.engine.Return(ctx, next); fault.CodeOf(err) { //nolint:exhaustive // whatever is not listed went wrong
+	switch err := w.engine.Return(ctx, next); fault.CodeOf(err) {
 	case fault.OK:
 		*p = next
 		w.stats.Returned.Add(1)

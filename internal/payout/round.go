@@ -98,7 +98,7 @@ func readBook(r store.Reader, books map[packet.ID]*book, p *store.Payout) error 
 		if err != nil && fault.CodeOf(err) != fault.NotFound {
 			return err
 		}
-		b = &book{head: row.Head, err: err}
+		b = &book{head: row.Head, err: err} // NotFound is that packet's own affair
 		books[p.Packet] = b
 	}
 	if p.State != store.PayoutQueued || b.claims != nil || b.err != nil {

@@ -58,12 +58,12 @@ func (s *Sandbox) Limits() Limits { return Limits{sandboxMin, sandboxMax, sandbo
 
 // request is the body of a frozen request to the sandbox's rail.
 type request struct {
-	Key        string       `json:"key"`
-	ListID     string       `json:"send_listid"`
-	Generation int          `json:"generation"`
-	Amount     money.Fen    `json:"amount"`
+	Key        string      `json:"key"`
+	ListID     string      `json:"send_listid"`
+	Generation int         `json:"generation"`
+	Amount     money.Fen   `json:"amount"`
 	Payee      vault.Payee `json:"payee"`
-	At         time.Time    `json:"at"`
+	At         time.Time   `json:"at"`
 }
 
 // Prepare refuses amounts outside of Limits and payees without an openid.

@@ -47,6 +47,7 @@ type history struct {
 }
 
 func newHistory(t *testing.T, seed uint64) *history {
+	t.Helper()
 	h := &history{bench: newBench(t, "rail"), random: rand.New(rand.NewPCG(seed, 0))}
 	h.rail = payouttest.NewRail(packet.Sandbox,
 		func(payout.Order) payouttest.Fate { return pick(h.random, append(payouttest.Fates(), payouttest.Mend)) },

@@ -54,7 +54,7 @@ func (w *Worker) trustPayout(b *book, p *store.Payout) (vault.Payee, error) {
 func (w *Worker) distrust(ctx context.Context, id packet.ID, cause error) error {
 	w.stats.Mismatches.Add(1)
 	err := fmt.Errorf("payout: packet %d: %w", int64(id), cause)
-	switch held := w.engine.Hold(ctx, id, "payout: "+cause.Error()); fault.CodeOf(held) { //nolint:exhaustive // whatever is not listed went wrong
+	switch held := w.engine.Hold(ctx, id, "payout: "+cause.Error()); fault.CodeOf(held) {
 	case fault.OK, fault.Held, fault.Finished, fault.Expired:
 		return err
 	default:

@@ -55,10 +55,11 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Server, err erro
 	if s.release, err = sqlite.Lock(cfg.Database.Path); err != nil {
 		return nil, err
 	}
-	if s.publicListener, err = net.Listen("tcp", cfg.Listen); err != nil {
+	var listen net.ListenConfig
+	if s.publicListener, err = listen.Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if s.operatorListener, err = net.Listen("tcp", cfg.OpsListen); err != nil {
+	if s.operatorListener, err = listen.Listen(ctx, "tcp", cfg.OpsListen); err != nil {
 		return nil, fmt.Errorf("ops_listen: %w", err)
 	}
 	if s.baseURL = cfg.BaseURL; s.baseURL == "" {

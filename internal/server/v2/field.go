@@ -70,8 +70,10 @@ func (c *exchange) rules() []rule {
 			rule{"total_num", func(v string) bool { return number(v) <= c.numMax() }, "total_num不能大于" + strconv.Itoa(int(c.numMax()))},
 			rule{"amt_type", func(v string) bool { return v == "ALL_RAND" }, "amt_type必须为ALL_RAND"})
 	} else {
-		all = append(all, rule{"total_num", func(v string) bool { return v == "1" },
-			"total_num必须为1；裂变红包请使用" + wire.SendGroupRedPack.Path()})
+		all = append(all, rule{
+			"total_num", func(v string) bool { return v == "1" },
+			"total_num必须为1；裂变红包请使用" + wire.SendGroupRedPack.Path(),
+		})
 	}
 	all = append(all, rule{"wishing", text(wishingLengthMax), "wishing字段为必填,并且少于128个字符"})
 	if c.call == wire.SendRedPack {

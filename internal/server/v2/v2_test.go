@@ -143,8 +143,11 @@ func normal(change func(*wire.Document)) wire.Document {
 
 func query(change func(*wire.Document)) wire.Document {
 	doc := wire.Document{
-		{Name: "nonce_str", Value: "x"}, {Name: "mch_billno", Value: "10000098201411111234567890"}, {Name: "mch_id", Value: mchID},
-		{Name: "appid", Value: "wx8888888888888888"}, {Name: "bill_type", Value: "MCHT"},
+		{Name: "nonce_str", Value: "x"},
+		{Name: "mch_billno", Value: "10000098201411111234567890"},
+		{Name: "mch_id", Value: mchID},
+		{Name: "appid", Value: "wx8888888888888888"},
+		{Name: "bill_type", Value: "MCHT"},
 	}
 	if change != nil {
 		change(&doc)
