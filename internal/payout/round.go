@@ -101,12 +101,12 @@ func readBook(r store.Reader, books map[packet.ID]*book, p *store.Payout) error 
 		b = &book{head: row.Head, err: err} // NotFound is that packet's own affair
 		books[p.Packet] = b
 	}
-	if p.State != store.PayoutQueued || b.claims != nil || b.err != nil {
-		return nil
+	if p.State == store.PayoutQueued && b.claims == nil && b.err == nil {
+		claims, err := r.Claims(p.Packet, 0)
+		b.claims = claims
+		return err
 	}
-	claims, err := r.Claims(p.Packet, 0)
-	b.claims = claims
-	return err
+	return nil
 }
 
 // take decides what a round does about one payout. What cannot be worked on waits,

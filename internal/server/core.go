@@ -116,7 +116,7 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 	if err != nil {
 		return nil, err
 	}
-	c.Engine, err = engine.New(engine.Config{
+	c.Engine, err = engine.New(engine.Config{ //nolint:contextcheck // the engine outlives the call that opens it
 		Store: s, Vault: c.Vault, Environment: cfg.Environment,
 		Random: o.Random, Log: o.Log, Now: o.Now, Elapsed: o.Elapsed,
 		Law: split.Law(cfg.Packets.Law), Channel: pinned, Providers: strings.Join(cfg.Packets.Providers, ","),
