@@ -127,25 +127,23 @@ type reader struct {
 }
 
 func (r *reader) number(name string) int64 {
-	text := r.fields[name]
-	if text == "" {
-		return 0
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil && r.err == nil {
-		r.err = fmt.Errorf("answer: %s: %w", name, err)
-	}
-	return n
+	return read(r, name, func(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) })
 }
 
 func (r *reader) time(name string) time.Time {
+	return read(r, name, func(text string) (time.Time, error) {
+		return time.ParseInLocation(time.DateTime, text, time.FixedZone("UTC+8", 8*60*60))
+	})
+}
+
+func read[T any](r *reader, name string, parse func(string) (T, error)) (value T) {
 	text := r.fields[name]
 	if text == "" {
-		return time.Time{}
+		return value
 	}
-	t, err := time.ParseInLocation(time.DateTime, text, time.FixedZone("UTC+8", 8*60*60))
+	value, err := parse(text)
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("answer: %s: %w", name, err)
 	}
-	return t
+	return value
 }

@@ -2,6 +2,7 @@ package hongbao
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,12 @@ import (
 // answerMax bounds an answer, in bytes. A packet of 1000 claims takes a sixth of it.
 const answerMax = 1 << 20
 
-// timeoutDefault bounds a call of the client that New makes, whatever its context.
+// timeoutDefault bounds a try of the client that New makes, whatever its context.
 const timeoutDefault = 30 * time.Second
+
+// sandboxPath is before every path of a sandbox, for those who want to be sure.
+// docs/api/wire.md#transport
+const sandboxPath = "/sandboxnew"
 
 // Config is what New needs. BaseURL, MchID and Key are required.
 type Config struct {
@@ -37,8 +42,15 @@ type Config struct {
 	Secure Secure
 
 	// HTTPClient makes the requests, but never follows a redirect. If nil, a
-	// client with a timeout of 30 seconds is made.
+	// client is made that gives each try 30 seconds.
 	HTTPClient *http.Client
+
+	// Retry says how a call of unknown outcome is made again.
+	Retry Retry
+
+	// Sandbox makes sure that no money is real: the calls go to paths that only a
+	// sandbox has. A server in production answers HTTP status 404 and sends nothing.
+	Sandbox bool
 
 	// StrictAnswers takes the answer to a send for what it says only if it is
 	// signed; an unsigned one, even a refusal, is of unknown outcome. Answers to
@@ -60,6 +72,7 @@ type Client struct {
 	key    wire.Key
 	alg    wire.Algorithm
 	strict bool
+	retry  Retry
 	http   *http.Client
 }
 
@@ -83,8 +96,14 @@ func New(conf Config) (*Client, error) {
 	default:
 		return nil, errors.New("hongbao: SignType: MD5 or HMAC-SHA256 expected")
 	}
+	if c.retry, err = conf.Retry.withDefaults(); err != nil {
+		return nil, err
+	}
 	if c.http, err = httpClient(conf); err != nil {
 		return nil, fmt.Errorf("hongbao: Secure: %w", err)
+	}
+	if conf.Sandbox {
+		c.base += sandboxPath
 	}
 	c.connect()
 	return c, nil
@@ -152,54 +171,62 @@ func (c *Client) QueryRedPack(ctx context.Context, q Query) (*Packet, error) {
 	return a.Packet()
 }
 
-// attempt makes one request of a prepared document. Every error is an *Error.
-func (c *Client) attempt(ctx context.Context, call wire.Call, doc wire.Document) (*Answer, error) {
-	unknown := func(status int, err error) (*Answer, error) {
-		return nil, &Error{Call: string(call), Status: status, Err: err}
+// attempt makes one request of a prepared document.
+func (c *Client) attempt(ctx context.Context, call wire.Call, doc wire.Document) (*Answer, *Error) {
+	e := &Error{Call: string(call)}
+	var answer wire.Answer
+	body, err := c.post(ctx, e, call.Path(), wire.AppendRequest(nil, c.sign(doc)))
+	if err == nil {
+		answer, err = wire.ParseAnswer(body)
 	}
-	body := wire.AppendRequest(nil, c.sign(doc))
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+call.Path(), bytes.NewReader(body))
 	if err != nil {
-		return unknown(0, err)
+		e.Err = err
+		return nil, e
 	}
-	req.Header.Set("Content-Type", "text/xml; charset=utf-8")
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return unknown(0, err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, answerMax+1))
-	switch {
-	case resp.StatusCode != http.StatusOK:
-		return unknown(resp.StatusCode, errors.New("not an answer of the protocol"))
-	case err != nil:
-		return unknown(0, err)
-	case len(body) > answerMax:
-		return unknown(0, errors.New("answer too large"))
-	}
-	answer, err := wire.ParseAnswer(body)
-	if err != nil {
-		return unknown(0, err)
-	}
-	if err := c.judge(call, doc, answer); err != nil {
-		return nil, err
+	if !c.judge(e, doc, answer) {
+		return nil, e
 	}
 	return newAnswer(call, answer), nil
 }
 
-// judge decides what an answer to doc means: nil is done. An answer that is not
-// the server's, or not to this request, decides nothing, whatever it says.
-func (c *Client) judge(call wire.Call, doc wire.Document, answer wire.Answer) error {
-	e := &Error{Call: string(call)}
+// post sends a body and returns the answer's. It notes in e what the protocol of
+// the web says beside that.
+func (c *Client) post(ctx context.Context, e *Error, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "text/xml; charset=utf-8")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	e.RetryAfter = retryAfter(resp.Header)
+	body, err = io.ReadAll(io.LimitReader(resp.Body, answerMax+1))
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		e.Status = resp.StatusCode
+		return nil, errors.New("no answer of the protocol from " + req.URL.String())
+	case err != nil:
+		return nil, err
+	case len(body) > answerMax:
+		return nil, errors.New("answer too large")
+	}
+	return body, nil
+}
+
+// judge decides what an answer to doc means: true is done, otherwise e says it. An
+// answer that is not the server's, or not to this request, decides nothing,
+// whatever it says.
+func (c *Client) judge(e *Error, doc wire.Document, answer wire.Answer) bool {
 	done := answer.Value("return_code") == "SUCCESS" && answer.Value("result_code") == "SUCCESS"
 	if !done {
-		e.Code, e.Message = answer.Value("err_code"), answer.Value("err_code_des")
-		if e.Message == "" {
-			e.Message = answer.Value("return_msg")
-		}
+		e.Code = answer.Value("err_code")
+		e.Message = cmp.Or(answer.Value("err_code_des"), answer.Value("return_msg"))
 	}
 	switch {
-	case call == wire.GetHBInfo:
+	case e.Call == string(wire.GetHBInfo):
 	case answer.Has("sign"):
 		e.Err = wire.VerifyAnswer(answer, c.key)
 	case c.strict:
@@ -210,8 +237,5 @@ func (c *Client) judge(call wire.Call, doc wire.Document, answer wire.Answer) er
 			e.Err = errors.New("the answer is about another " + name)
 		}
 	}
-	if done && e.Err == nil {
-		return nil
-	}
-	return e
+	return done && e.Err == nil
 }

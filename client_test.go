@@ -95,7 +95,7 @@ func raw(t testing.TB, status int, body string) string {
 
 func newClient(t testing.TB, url string, change ...func(*hongbao.Config)) *hongbao.Client {
 	t.Helper()
-	conf := hongbao.Config{BaseURL: url, MchID: mchID, Key: keyText}
+	conf := hongbao.Config{BaseURL: url, MchID: mchID, Key: keyText, Retry: hongbao.Retry{TriesMax: 1}}
 	for _, f := range change {
 		f(&conf)
 	}
@@ -350,7 +350,7 @@ func TestTheClientRefuses(t *testing.T) {
 			t.Parallel()
 			_, err := r.endpoint.Post(t.Context(), r.request)
 			var e *hongbao.Error
-			if !errors.As(err, &e) || e.Outcome() != hongbao.Refused || e.Code != "PARAM_ERROR" || e.Field != r.field || e.Retry() != hongbao.RetryFixed {
+			if !errors.As(err, &e) || e.Outcome() != hongbao.Refused || e.Code != "PARAM_ERROR" || e.Field != r.field || e.Advice() != hongbao.RetryFixed {
 				t.Errorf("%#v, want a refusal of %q", err, r.field)
 			}
 			if _, asyncErr := r.endpoint.PostAsync(t.Context(), r.request).Wait(t.Context()); asyncErr == nil || asyncErr.Error() != err.Error() {
@@ -379,6 +379,9 @@ func TestNewRefuses(t *testing.T) {
 		"no key":                 func(c *hongbao.Config) { c.Key = "" },
 		"a key with a line feed": func(c *hongbao.Config) { c.Key += "\n" },
 		"another algorithm":      func(c *hongbao.Config) { c.SignType = "md5" },
+		"fewer tries than none":  func(c *hongbao.Config) { c.Retry.TriesMax = -1 },
+		"a time below zero":      func(c *hongbao.Config) { c.Retry.TimeMax = -1 },
+		"a pause below zero":     func(c *hongbao.Config) { c.Retry.Pause = -1 },
 	} {
 		conf := hongbao.Config{BaseURL: "https://hb.example", MchID: mchID, Key: keyText}
 		change(&conf)
@@ -393,7 +396,7 @@ func TestNewRefuses(t *testing.T) {
 
 func TestTheKeyIsNotPrinted(t *testing.T) {
 	t.Parallel()
-	conf := hongbao.Config{BaseURL: "http://127.0.0.1:1", MchID: mchID, Key: keyText}
+	conf := hongbao.Config{BaseURL: "http://127.0.0.1:1", MchID: mchID, Key: keyText, Retry: hongbao.Retry{TriesMax: 1}}
 	c, err := hongbao.New(conf)
 	if err != nil {
 		t.Fatal(err)

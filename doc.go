@@ -25,15 +25,18 @@
 // # Three outcomes
 //
 // A call that moves money ends in one of three ways: done (no error), refused,
-// unknown. After an unknown outcome the packet may have been sent, so the same
-// request goes out again with the same MchBillNo, which cannot send it twice. A
-// new number could.
+// unknown. While the outcome is unknown the client makes the same request again,
+// under the same MchBillNo, which cannot send it twice; Config.Retry says how
+// often. It never changes the number: a new one could be a second packet.
 //
 //	var e *hongbao.Error
 //	if errors.As(err, &e) && e.Outcome() == hongbao.Refused {
 //		// e.Code says why; this call sent nothing
 //	}
-//	// any other error: unknown
+//	// any other error: unknown. Call again, later, with the same MchBillNo
 //
-// The client never repeats a call by itself.
+// # Tests
+//
+// Package hongbaotest is a server for the tests of programs that use this one. A
+// client with Config.Sandbox set cannot send money, whatever server it is given.
 package hongbao

@@ -13,8 +13,9 @@ type Endpoint struct {
 	call   wire.Call
 }
 
-// Post makes the call and waits for its answer. Every error is an *Error. It is
-// safe to repeat with the same MchBillNo.
+// Post makes the call and waits for its answer, as often as Config.Retry says while
+// the outcome is unknown. Every error is an *Error. It is safe to repeat with the
+// same MchBillNo.
 func (e *Endpoint) Post(ctx context.Context, r Request) (*Answer, error) {
 	if e == nil {
 		return nil, &Error{Code: "PARAM_ERROR", Message: "no such endpoint"}
@@ -23,7 +24,7 @@ func (e *Endpoint) Post(ctx context.Context, r Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.client.attempt(ctx, e.call, doc)
+	return e.client.repeat(ctx, e.call, doc)
 }
 
 // PostAsync makes the call in the background. It goes on until it has ended or ctx

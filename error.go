@@ -3,6 +3,7 @@ package hongbao
 import (
 	"errors"
 	"strconv"
+	"time"
 )
 
 // Outcome is how a call ended.
@@ -16,16 +17,7 @@ const (
 )
 
 // String returns the name of o in lower case.
-func (o Outcome) String() string {
-	switch o {
-	case Refused:
-		return "refused"
-	case Done:
-		return "done"
-	case Unknown:
-	}
-	return "unknown"
-}
+func (o Outcome) String() string { return [...]string{"unknown", "refused", "done"}[o] }
 
 // OutcomeOf returns Done for nil, what an *Error says of itself, and Unknown for
 // every other error.
@@ -39,16 +31,16 @@ func OutcomeOf(err error) Outcome {
 	return Unknown
 }
 
-// Retry is what to do after an Error.
-type Retry int
+// Advice is what to do after an Error.
+type Advice int
 
 // The answers to "may I call again?".
 const (
-	RetrySame       Retry = iota // the same number and fields, once the cause is gone, after a second or more
-	RetryFixed                   // correct the request; the number is still free
-	RetryAfterQuery              // ask QueryRedPack what became of the number, then RetrySame
-	RetryNewNumber               // this number is spent
-	RetryNever                   // the program is wrong: the number belongs to another order
+	RetrySame       Advice = iota // the same number and fields, once the cause is gone, after a second or more
+	RetryFixed                    // correct the request; the number is still free
+	RetryAfterQuery               // ask QueryRedPack what became of the number, then RetrySame
+	RetryNewNumber                // this number is spent
+	RetryNever                    // the program is wrong: the number belongs to another order
 )
 
 // Error is a call that is not done. Every method of this package that takes a
@@ -59,11 +51,14 @@ type Error struct {
 	Message string // what the answer says to people
 	Field   string // the element at fault, if the client itself refused
 	Status  int    // the HTTP status, if it was not 200
+	Tries   int    // requests that were made
 	Err     error  // why nothing can be known, such as a lost connection; nil after a refusal
+
+	RetryAfter time.Duration // how long the server asks to wait, if it does
 }
 
 // Error writes "hongbao: call: code: field: message: cause", leaving out what is
-// empty.
+// empty, and how many tries ended unknown if there was more than one.
 func (e *Error) Error() string {
 	text := "hongbao"
 	for _, part := range []string{e.Call, e.Code, e.Field, e.Message} {
@@ -76,6 +71,9 @@ func (e *Error) Error() string {
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
+	}
+	if e.Tries > 1 && e.Outcome() == Unknown {
+		text += " (outcome unknown after " + strconv.Itoa(e.Tries) + " tries)"
 	}
 	return text
 }
@@ -91,16 +89,16 @@ func (e *Error) Outcome() Outcome {
 	return outcome
 }
 
-// Retry says what to do next.
-func (e *Error) Retry() Retry {
-	_, retry := e.advice()
-	return retry
+// Advice says what to do next.
+func (e *Error) Advice() Advice {
+	_, advice := e.advice()
+	return advice
 }
 
 // advice is the table of docs/api/wire.md#error-codes. A code that is not in it
 // must not be taken for a refusal: who then sends under a new number may pay
 // twice.
-func (e *Error) advice() (Outcome, Retry) {
+func (e *Error) advice() (Outcome, Advice) {
 	if e.Err != nil {
 		return Unknown, RetrySame
 	}

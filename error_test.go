@@ -28,7 +28,7 @@ func TestErrorCodes(t *testing.T) {
 	if len(rows) != 24 {
 		t.Fatalf("%d codes in the table, want 24", len(rows))
 	}
-	retries := map[string]hongbao.Retry{
+	advice := map[string]hongbao.Advice{
 		"same": hongbao.RetrySame, "fix": hongbao.RetryFixed, "query": hongbao.RetryAfterQuery, "new": hongbao.RetryNewNumber, "no": hongbao.RetryNever,
 	}
 	for _, row := range rows {
@@ -48,8 +48,8 @@ func TestErrorCodes(t *testing.T) {
 			if got := hongbao.OutcomeOf(err); got.String() != outcome || got != e.Outcome() {
 				t.Errorf("outcome %v, want %s", got, outcome)
 			}
-			if want, ok := retries[retry]; !ok || e.Retry() != want {
-				t.Errorf("retry %d, want %s", e.Retry(), retry)
+			if want, ok := advice[retry]; !ok || e.Advice() != want {
+				t.Errorf("advice %d, want %s", e.Advice(), retry)
 			}
 			if want := "hongbao: sendgroupredpack: " + code + ": 说明"; err.Error() != want {
 				t.Errorf("text %q, want %q", err, want)
@@ -109,7 +109,7 @@ func TestUnknown(t *testing.T) {
 func wantUnknown(t *testing.T, err error, says string) {
 	t.Helper()
 	var e *hongbao.Error
-	if !errors.As(err, &e) || e.Outcome() != hongbao.Unknown || e.Retry() != hongbao.RetrySame {
+	if !errors.As(err, &e) || e.Outcome() != hongbao.Unknown || e.Advice() != hongbao.RetrySame {
 		t.Fatalf("%#v, want unknown", err)
 	}
 	if !strings.Contains(err.Error(), says) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"hongbao.example/hongbao"
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/money"
+	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/server"
 	"hongbao.example/hongbao/internal/store"
 	"hongbao.example/hongbao/internal/vault"
@@ -23,10 +23,11 @@ const exampleKey = "HongbaoExampleKey0123456789abcde"
 
 // sandbox is one real server, on a real database, for all examples.
 var sandbox = sync.OnceValue(func() *server.Server {
-	s, err := startSandbox()
+	s, stop, err := start(packet.Sandbox)
 	if err != nil {
 		panic(err)
 	}
+	stopSandbox = stop
 	return s
 })
 
@@ -34,39 +35,41 @@ var sandbox = sync.OnceValue(func() *server.Server {
 // no example ran.
 var stopSandbox = func() error { return nil }
 
-func startSandbox() (*server.Server, error) {
+// start runs a server whose merchant has 1000.00 yuan, until stop.
+func start(env packet.Environment) (s *server.Server, stop func() error, err error) {
 	dir, err := os.MkdirTemp("", "hongbao-example-")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	key := vault.Key{1}
+	key, file := vault.Key{1}, filepath.Join(dir, "instance.key")
 	cfg := config.Default()
-	cfg.BaseURL, cfg.Listen, cfg.OpsListen = "", "127.0.0.1:0", "127.0.0.1:0"
-	cfg.Database.Path = filepath.Join(dir, "hongbao.db")
-	cfg.InstanceKey = config.Secret("file:" + filepath.Join(dir, "instance.key"))
-	if err := errors.Join(vault.WriteKey(filepath.Join(dir, "instance.key"), key), server.Create(ctx, cfg, key)); err != nil {
-		cancel()
-		return nil, err
+	cfg.Environment, cfg.BaseURL, cfg.Listen, cfg.OpsListen = env, "", "127.0.0.1:0", "127.0.0.1:0"
+	if env == packet.Production {
+		cfg.Packets.Channel = "none"
 	}
-	s, err := server.New(ctx, cfg, server.Options{})
+	cfg.Database.Path, cfg.InstanceKey = filepath.Join(dir, "hongbao.db"), config.Secret("file:"+file)
+	if err = errors.Join(vault.WriteKey(file, key), server.Create(ctx, cfg, key)); err == nil {
+		s, err = server.New(ctx, cfg, server.Options{})
+	}
 	if err != nil {
 		cancel()
-		return nil, err
+		return nil, nil, err
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx) }()
-	stopSandbox = func() error {
+	stop = func() error {
 		cancel()
 		return errors.Join(<-served, os.RemoveAll(dir))
 	}
-	m := store.Merchant{MchID: "10000098", Settings: store.Settings{AppIDs: []string{"wx8888888888888888"}, Unlimited: true}}
-	if err := s.Engine.AddMerchant(ctx, m); err != nil {
-		return nil, err
+	m := store.Merchant{MchID: "10000098", Settings: store.Settings{AppIDs: []string{"wx8888888888888888"}, Unlimited: true, CertPolicy: "off"}}
+	if err = s.Engine.AddMerchant(ctx, m); err == nil {
+		_, err = s.Engine.AddAPIKey(ctx, m.MchID, exampleKey, 0)
 	}
-	_, err = s.Engine.AddAPIKey(ctx, m.MchID, exampleKey, 0)
-	_, fundErr := s.Engine.Fund(ctx, m.MchID, 1000*money.Yuan, "examples")
-	return s, errors.Join(err, fundErr)
+	if err == nil {
+		_, err = s.Engine.Fund(ctx, m.MchID, 1000*money.Yuan, "examples")
+	}
+	return s, stop, err
 }
 
 // exampleClient is a client of a merchant with 1000.00 yuan.
@@ -248,7 +251,7 @@ func ExampleError() {
 
 	nobody, err := hongbao.New(hongbao.Config{
 		BaseURL: "http://127.0.0.1:1", MchID: "10000098", Key: exampleKey,
-		HTTPClient: &http.Client{Timeout: time.Second},
+		Retry: hongbao.Retry{TriesMax: 1}, // or this would go on for some seconds
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -33,18 +33,11 @@ type GroupRedPack struct {
 }
 
 func (r GroupRedPack) document() wire.Document {
-	doc := common(r.MchBillNo, r.WxAppID, r.Provider)
-	doc.Add("send_name", r.SendName)
-	doc.Add("re_openid", r.ReOpenID)
-	doc.Add("total_amount", strconv.FormatInt(r.TotalAmount, 10))
-	doc.Add("total_num", strconv.Itoa(r.TotalNum))
-	doc.Add("amt_type", "ALL_RAND")
-	doc.Add("wishing", r.Wishing)
-	doc.Add("act_name", r.ActName)
-	doc.Add("remark", r.Remark)
-	doc.Add("scene_id", r.SceneID)
-	doc.Add("risk_info", r.RiskInfo.Encode())
-	return doc
+	return elements("mch_billno", r.MchBillNo, "sub_mch_id", r.Provider.SubMchID,
+		"wxappid", r.WxAppID, "msgappid", r.Provider.MsgAppID, "consume_mch_id", r.Provider.ConsumeMchID,
+		"send_name", r.SendName, "re_openid", r.ReOpenID, "total_amount", decimal(r.TotalAmount),
+		"total_num", strconv.Itoa(r.TotalNum), "amt_type", "ALL_RAND", "wishing", r.Wishing,
+		"act_name", r.ActName, "remark", r.Remark, "scene_id", r.SceneID, "risk_info", r.RiskInfo.Encode())
 }
 
 // RedPack is a packet of one share. The fields are those of GroupRedPack.
@@ -64,18 +57,11 @@ type RedPack struct {
 }
 
 func (r RedPack) document() wire.Document {
-	doc := common(r.MchBillNo, r.WxAppID, r.Provider)
-	doc.Add("send_name", r.SendName)
-	doc.Add("re_openid", r.ReOpenID)
-	doc.Add("total_amount", strconv.FormatInt(r.TotalAmount, 10))
-	doc.Add("total_num", "1")
-	doc.Add("wishing", r.Wishing)
-	doc.Add("client_ip", r.ClientIP)
-	doc.Add("act_name", r.ActName)
-	doc.Add("remark", r.Remark)
-	doc.Add("scene_id", r.SceneID)
-	doc.Add("risk_info", r.RiskInfo.Encode())
-	return doc
+	return elements("mch_billno", r.MchBillNo, "sub_mch_id", r.Provider.SubMchID,
+		"wxappid", r.WxAppID, "msgappid", r.Provider.MsgAppID, "consume_mch_id", r.Provider.ConsumeMchID,
+		"send_name", r.SendName, "re_openid", r.ReOpenID, "total_amount", decimal(r.TotalAmount),
+		"total_num", "1", "wishing", r.Wishing, "client_ip", r.ClientIP,
+		"act_name", r.ActName, "remark", r.Remark, "scene_id", r.SceneID, "risk_info", r.RiskInfo.Encode())
 }
 
 // Query asks what became of the packet sent under MchBillNo.
@@ -85,11 +71,7 @@ type Query struct {
 }
 
 func (r Query) document() wire.Document {
-	var doc wire.Document
-	doc.Add("mch_billno", r.MchBillNo)
-	doc.Add("appid", r.AppID)
-	doc.Add("bill_type", "MCHT")
-	return doc
+	return elements("mch_billno", r.MchBillNo, "appid", r.AppID, "bill_type", "MCHT")
 }
 
 // Provider is set by service providers alone, who send for another merchant.
@@ -121,25 +103,22 @@ type RiskInfo struct {
 // Encode writes r as the element risk_info holds it: a query string, escaped once
 // more as a whole; empty if r is. Use it for the entry of a map.
 func (r RiskInfo) Encode() string {
-	var info wire.Document
+	at := ""
 	if !r.PostTime.IsZero() {
-		info.Add("posttime", strconv.FormatInt(r.PostTime.Unix(), 10))
+		at = decimal(r.PostTime.Unix())
 	}
-	info.Add("clientversion", r.ClientVersion)
-	info.Add("mobile", r.Mobile)
-	info.Add("deviceid", r.DeviceID)
-	return wire.RiskInfo(info)
+	return wire.RiskInfo(elements("posttime", at, "clientversion", r.ClientVersion, "mobile", r.Mobile, "deviceid", r.DeviceID))
 }
 
-func common(billNo, appID string, p Provider) wire.Document {
-	doc := make(wire.Document, 0, 20)
-	doc.Add("mch_billno", billNo)
-	doc.Add("sub_mch_id", p.SubMchID)
-	doc.Add("wxappid", appID)
-	doc.Add("msgappid", p.MsgAppID)
-	doc.Add("consume_mch_id", p.ConsumeMchID)
+// elements makes a document of names and values in turn, leaving out the empty.
+func elements(pairs ...string) (doc wire.Document) {
+	for pair := range slices.Chunk(pairs, 2) {
+		doc.Add(pair[0], pair[1])
+	}
 	return doc
 }
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 // prepare returns what r sends to call, but for the elements that differ from
 // attempt to attempt. It refuses only what cannot be sent as the caller meant it;
@@ -174,27 +153,13 @@ func (c *Client) prepare(call wire.Call, r Request) (wire.Document, error) {
 	return doc, nil
 }
 
-// sign returns doc with a fresh nonce and its sign.
+// sign returns doc with a fresh nonce_str, 32 letters and digits, and its sign.
 func (c *Client) sign(doc wire.Document) wire.Document {
 	doc = slices.Clone(doc)
-	doc.Add("nonce_str", nonce())
+	doc.Add("nonce_str", (rand.Text() + rand.Text())[:32])
 	if c.alg != wire.MD5 {
 		doc.Add("sign_type", c.alg.String())
 	}
 	doc.Add("sign", wire.Sign(doc, c.key, c.alg))
 	return doc
-}
-
-// nonce returns 32 random letters and digits.
-func nonce() string {
-	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	text := make([]byte, 0, 32)
-	for len(text) < cap(text) {
-		var chance [1]byte
-		_, _ = rand.Read(chance[:]) // never fails
-		if i := int(chance[0] & 63); i < len(alphabet) {
-			text = append(text, alphabet[i])
-		}
-	}
-	return string(text)
 }

@@ -71,6 +71,10 @@ func (c *movement) move(p *program, do func(*engine.Engine, context.Context, str
 
 // refusal says why nothing was moved.
 func (c *movement) refusal(err error, book ledger.Book) error {
+	if fault.CodeOf(err) == fault.Invalid {
+		return usage("%s: %s", fault.FieldOf(err), fault.DetailOf(err))
+	}
+	err = explain(err, fault.Unknown, "whether it was done is not known; run the same command again: what has one ref is done once")
 	err = explain(err, fault.Funds, "the balance of %s is %s yuan; nothing was moved", c.MchID, book.Balance)
 	err = explain(err, fault.Conflict, "ref %s stands for something else, whose %s is %s; nothing was moved", c.Ref, fault.FieldOf(err), fault.DetailOf(err))
 	return explain(err, fault.AmountLimit, "a balance holds %s yuan at most; nothing was moved", engine.BalanceMax)

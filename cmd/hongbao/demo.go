@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -87,11 +88,17 @@ func (c *demoCmd) Run(p *program) error {
 	if c.Life != 0 && (c.Life < time.Second || c.Life > demoLifeMax) {
 		return usage("--life %s: 1s to 72h", c.Life)
 	}
+	text, err := configuration(packet.Sandbox, map[string]string{
+		"listen": quoted(c.Listen), "base_url": quoted(c.BaseURL), "ops_listen": quoted(anyPort), "claims_per_s": "0", "log_level": quoted("warn"),
+	})
+	if err != nil {
+		return err
+	}
 	dir, err := c.folder()
 	if err != nil {
 		return err
 	}
-	keys, err := c.prepare(p, dir)
+	keys, err := prepare(p, dir, text)
 	if err != nil {
 		return p.started(err)
 	}
@@ -113,22 +120,21 @@ func (c *demoCmd) Run(p *program) error {
 
 // folder is where the demo lives, as an absolute path.
 func (c *demoCmd) folder() (string, error) {
-	if c.Dir == "" {
-		return os.MkdirTemp("", "hongbao-demo-")
+	dir := c.Dir
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "hongbao-demo-"); err != nil {
+			return "", err
+		}
 	}
-	return filepath.Abs(c.Dir)
+	return filepath.Abs(dir)
 }
 
 // prepare makes the folder's files if there are none, and reads the keys.
-func (c *demoCmd) prepare(p *program, dir string) (demoKeys, error) {
+func prepare(p *program, dir, text string) (demoKeys, error) {
 	_, err := os.Stat(filepath.Join(dir, configName))
 	if errors.Is(err, fs.ErrNotExist) {
-		var text string
-		if text, err = configuration(packet.Sandbox, map[string]string{
-			"listen": quoted(c.Listen), "ops_listen": quoted(anyPort), "claims_per_s": "0", "log_level": quoted("warn"),
-		}); err == nil {
-			_, err = furnish(p, dir, text, func(core *server.Core, dir string) error { return populate(p.ctx, core.Engine, dir) })
-		}
+		_, err = furnish(p, dir, text, func(core *server.Core, dir string) error { return populate(p.ctx, core.Engine, dir) })
 	}
 	if err != nil {
 		return demoKeys{}, err
@@ -191,9 +197,6 @@ func (c *demoCmd) start(p *program, dir string) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := configured(string(text), map[string]string{"listen": quoted(c.Listen), "base_url": quoted(c.BaseURL)}); err != nil {
-		return nil, err
-	}
 	cfg.BaseURL = c.BaseURL
 	cfg.Limits.StopWait = min(cfg.Limits.StopWait, config.Duration(demoStop))
 	if c.Life != 0 {
@@ -207,11 +210,14 @@ func (c *demoCmd) start(p *program, dir string) (*server.Server, error) {
 			break
 		}
 	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w; name another with --listen", err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	noted, err := configured(string(text), map[string]string{
-		"listen": quoted(samePort(cfg.Listen, s.LocalURL())), "ops_listen": quoted(samePort(anyPort, s.OpsURL())), "base_url": quoted(s.URL()),
+		"listen": quoted(samePort(cfg.Listen, s.LocalURL())), "ops_listen": quoted(samePort(cfg.OpsListen, s.OpsURL())), "base_url": quoted(s.URL()),
 	})
 	if err == nil && noted != string(text) {
 		err = rewrite(name, noted)
@@ -247,7 +253,10 @@ func samePort(listen, at string) string {
 
 // greet sends the demo's packet, the same at every start, and prints how to go on.
 func (c *demoCmd) greet(ctx context.Context, p *program, s *server.Server, dir string, keys demoKeys) error {
-	client, err := hongbao.New(hongbao.Config{BaseURL: s.LocalURL(), MchID: demoMchID, Key: hongbao.Secret(keys.api)})
+	client, err := hongbao.New(hongbao.Config{
+		BaseURL: s.LocalURL(), MchID: demoMchID, Key: hongbao.Secret(keys.api),
+		HTTPClient: &http.Client{Transport: &http.Transport{}, Timeout: demoStop}, // past any proxy
+	})
 	if err != nil {
 		return err
 	}

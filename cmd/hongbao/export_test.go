@@ -2,6 +2,7 @@ package main
 
 // For tests.
 var (
-	Main  = main
-	Exits = exits
+	Main      = main
+	Exits     = exits
+	ByArrival = byArrival
 )

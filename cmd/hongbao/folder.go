@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/packet"
@@ -129,19 +130,24 @@ func moveUp(from, to string) error {
 	if err != nil {
 		return err
 	}
-	last := func(f fs.DirEntry) int {
-		if f.Name() == configName {
-			return 1
-		}
-		return 0
-	}
-	slices.SortStableFunc(files, func(a, b fs.DirEntry) int { return last(a) - last(b) })
+	slices.SortFunc(files, byArrival)
 	for _, f := range files {
 		if err := os.Rename(filepath.Join(from, f.Name()), filepath.Join(to, f.Name())); err != nil {
 			return err
 		}
 	}
 	return errors.Join(os.Remove(from), syncFolder(to))
+}
+
+// byArrival orders files by name, but for the configuration, which comes last.
+func byArrival(a, b fs.DirEntry) int {
+	rank := func(f fs.DirEntry) string {
+		if f.Name() == configName {
+			return "1"
+		}
+		return "0" + f.Name()
+	}
+	return strings.Compare(rank(a), rank(b))
 }
 
 // syncFolder makes the names in a folder durable: an instance key that vanished

@@ -6,7 +6,9 @@ package main_test
 import (
 	"flag"
 	"path/filepath"
+	"slices"
 	"testing"
+	"testing/fstest"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -36,6 +38,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
 			e.Setenv("EXAMPLE", example)
+			e.Setenv("FREE", freeAddress(t))
+			e.Setenv("OPS", freeAddress(t))
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // each of some hundred processes would wait a second for races
 			return nil
 		},
 	})
@@ -47,5 +52,18 @@ func TestEveryFaultHasAnExitStatus(t *testing.T) {
 		if s, ok := main.Exits[c]; !ok || s < 1 || s > 3 {
 			t.Errorf("%s: exit status %d, %t", c, s, ok)
 		}
+	}
+}
+
+// A folder whose configuration has arrived is taken for complete.
+func TestTheConfigurationArrivesLast(t *testing.T) {
+	t.Parallel()
+	files, err := fstest.MapFS{"hongbao.toml": {}, "42.key": {}, "instance.key": {}, "zz": {}, "hongbao.db": {}}.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(files, main.ByArrival)
+	if last := files[len(files)-1].Name(); last != "hongbao.toml" {
+		t.Errorf("%s arrives last", last)
 	}
 }

@@ -56,8 +56,9 @@ func (p *program) printf(format string, args ...any) { _, _ = fmt.Fprintf(p.stdo
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal does not wait
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	exit := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(exit)
 }
 
 // run parses args, runs the command and returns the exit status.
@@ -188,10 +189,12 @@ func (w where) open(p *program, f func(*server.Core) error) error {
 // started is the error of a start, or none if the start was cut off by a signal:
 // that is a stop like any other.
 func (p *program) started(err error) error {
-	if p.ctx.Err() != nil {
+	select {
+	case <-p.ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // logger writes lines for people to stderr.

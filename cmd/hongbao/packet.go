@@ -174,6 +174,7 @@ func (c *packetOrder) give(p *program, done string, order func(*engine.Engine, c
 // refusal says why nothing was done.
 func (c *packetOrder) refusal(err error) error {
 	err = unknownPacket(err, c.ListID)
+	err = explain(err, fault.Unknown, "whether it was done is not known; run: hongbao packet show %s", c.ListID)
 	err = explain(err, fault.Held, "%s is held already", c.ListID)
 	err = explain(err, fault.Invalid, "%s is not held", c.ListID)
 	err = explain(err, fault.Finished, "%s has ended: every share was claimed", c.ListID)

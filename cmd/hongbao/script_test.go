@@ -5,7 +5,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,7 +16,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -32,6 +36,27 @@ const patience = 60 * time.Second
 
 // stopMax is how long a server may take to stop.
 const stopMax = 15 * time.Second
+
+// lastPort is the port that was given away last.
+var lastPort atomic.Int64
+
+// freeAddress is one to listen on, again and again: its port is not of those that
+// the system gives to whoever connects.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		at := fmt.Sprintf("127.0.0.1:%d", 20000+(int64(os.Getpid())*17+lastPort.Add(1))%10000)
+		l, err := net.Listen("tcp", at)
+		if err == nil {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
 
 // status runs a command that ends with an exit status:
 //
@@ -99,7 +124,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	b := &background{ended: make(chan error, 1), output: &watched{written: make(chan struct{}, 1)}}
 	b.cmd = exec.Command(args[2], args[3:]...)
 	b.cmd.Dir, b.cmd.Stdout, b.cmd.Stderr = ts.MkAbs("."), b.output, b.output
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "GOCOVERDIR", "HONGBAO_CONFIG"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "GORACE", "GOCOVERDIR", "HONGBAO_CONFIG"} {
 		if v := ts.Getenv(name); v != "" {
 			b.cmd.Env = append(b.cmd.Env, name+"="+v)
 		}

@@ -30,7 +30,10 @@ type caller struct {
 
 // client makes the merchant's client.
 func (c *caller) client() (*hongbao.Client, error) {
-	conf := hongbao.Config{BaseURL: c.URL, MchID: c.MchID, Secure: hongbao.Secure{CertFile: c.Cert, KeyFile: c.CertKey}}
+	conf := hongbao.Config{
+		BaseURL: c.URL, MchID: c.MchID, Secure: hongbao.Secure{CertFile: c.Cert, KeyFile: c.CertKey},
+		Retry: hongbao.Retry{TriesMax: 1}, // who waits for the answer decides
+	}
 	if c.HMAC {
 		conf.SignType = "HMAC-SHA256"
 	}
@@ -207,8 +210,9 @@ func (c *queryCmd) Run(p *program) error {
 		return outcome(err, "nothing was learnt; run the same command again")
 	}
 	q := queried{
-		found.SendListID, found.MchBillNo, found.Status, money.Fen(found.TotalAmount), found.TotalNum, found.SentAt.UTC(),
-		money.Fen(found.RefundAmount), nil, []queriedClaim{},
+		SendListID: found.SendListID, BillNo: found.MchBillNo, Status: found.Status,
+		TotalAmount: money.Fen(found.TotalAmount), TotalNum: found.TotalNum, SentAt: found.SentAt.UTC(),
+		RefundAmount: money.Fen(found.RefundAmount), Claims: []queriedClaim{},
 	}
 	if !found.RefundedAt.IsZero() {
 		at := found.RefundedAt.UTC()

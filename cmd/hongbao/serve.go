@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"syscall"
 
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/server"
@@ -19,6 +21,9 @@ func (c *serveCmd) Run(p *program) error {
 	}
 	log := p.logger(cfg.LogLevel)
 	s, err := server.New(p.ctx, cfg, server.Options{Log: log, Version: version()})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w; change it in %s", err, c.file())
+	}
 	if err != nil {
 		return p.started(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"hongbao.example/hongbao/internal/audit"
 	"hongbao.example/hongbao/internal/config"
+	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/store/sqlite"
 	"hongbao.example/hongbao/internal/vault"
 )
@@ -38,6 +39,9 @@ func (c *verifyCmd) Run(p *program) error {
 		}
 	}
 	report, err := look(p.ctx, cfg, o)
+	if fault.CodeOf(err) == fault.NotFound {
+		err = fmt.Errorf("there is no packet %s", c.Packet)
+	}
 	if err != nil {
 		return couldNotLook(err)
 	}

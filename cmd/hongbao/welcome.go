@@ -87,9 +87,18 @@ func curlLine(r demoReady, billNo string) (string, error) {
 	g := demoPacket(billNo)
 	var doc wire.Document
 	for _, f := range [][2]string{
-		{"nonce_str", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS"}, {"mch_billno", g.MchBillNo}, {"mch_id", r.MchID}, {"wxappid", g.WxAppID},
-		{"send_name", g.SendName}, {"re_openid", g.ReOpenID}, {"total_amount", fmt.Sprint(g.TotalAmount)}, {"total_num", fmt.Sprint(g.TotalNum)},
-		{"amt_type", "ALL_RAND"}, {"wishing", g.Wishing}, {"act_name", g.ActName}, {"remark", g.Remark},
+		{"nonce_str", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS"},
+		{"mch_billno", g.MchBillNo},
+		{"mch_id", r.MchID},
+		{"wxappid", g.WxAppID},
+		{"send_name", g.SendName},
+		{"re_openid", g.ReOpenID},
+		{"total_amount", fmt.Sprint(g.TotalAmount)},
+		{"total_num", fmt.Sprint(g.TotalNum)},
+		{"amt_type", "ALL_RAND"},
+		{"wishing", g.Wishing},
+		{"act_name", g.ActName},
+		{"remark", g.Remark},
 	} {
 		doc.Add(f[0], f[1])
 	}

@@ -94,7 +94,7 @@ func Default() Config {
 		},
 		Limits: Limits{
 			QueueMax: 8192, BatchMax: 1024, LiveMax: 100_000, ClaimsPerS: 50,
-			RequestWait: Duration(10 * time.Second), StopWait: Duration(15 * time.Second),
+			RequestWait: Duration(10 * time.Second), StopWait: Duration(10 * time.Second),
 		},
 	}
 }
