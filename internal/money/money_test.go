@@ -51,6 +51,22 @@ func TestArithmetic(t *testing.T) {
 	}
 }
 
+func TestTheEndsOfTheRangeAreReached(t *testing.T) {
+	t.Parallel()
+	if got := money.Fen(math.MaxInt64 - 1).Plus(1); got != math.MaxInt64 {
+		t.Errorf("max - 1 + 1 = %d", got)
+	}
+	if got := money.Fen(math.MinInt64 + 1).Plus(-1); got != math.MinInt64 {
+		t.Errorf("min + 1 - 1 = %d", got)
+	}
+	if got := money.Fen(-1).Minus(math.MaxInt64); got != math.MinInt64 {
+		t.Errorf("-1 - max = %d", got)
+	}
+	if got := money.Fen(-1).Minus(math.MinInt64); got != math.MaxInt64 {
+		t.Errorf("-1 - min = %d", got)
+	}
+}
+
 func TestOverflowPanics(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]func(){
