@@ -81,9 +81,9 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Outcome says whether the call was refused or is of unknown outcome. It speaks
-// of this call alone: if an earlier one with the same number ended unknown, ask
-// QueryRedPack.
+// Outcome says whether the call was refused or is of unknown outcome. A refusal
+// after a try of unknown outcome is unknown too. It speaks of this call alone: if an
+// earlier one with the same number ended unknown, ask QueryRedPack.
 func (e *Error) Outcome() Outcome {
 	outcome, _ := e.advice()
 	return outcome

@@ -228,6 +228,42 @@ func ExampleClient_QueryRedPack() {
 	// SENT 3 1000 0
 }
 
+// A client for tests of one's own: it cannot send real money, and gives up early.
+func ExampleNew() {
+	client, err := hongbao.New(hongbao.Config{
+		BaseURL: sandbox().URL(), MchID: "10000098", Key: exampleKey,
+		Sandbox: true,
+		Retry:   hongbao.Retry{TriesMax: 2, TimeMax: 10 * time.Second},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.SendGroupRedPack(context.Background(), lanternRiddle("10000098201411110000000095"))
+	fmt.Println(err)
+	// Output:
+	// <nil>
+}
+
+// In a log, or where done, refused and unknown are all that matters.
+func ExampleOutcomeOf() {
+	client := exampleClient()
+	request := lanternRiddle("10000098201411110000000096")
+	request.TotalNum = 2
+	_, err := client.SendGroupRedPack(context.Background(), request)
+	fmt.Println(hongbao.OutcomeOf(err))
+	// Output:
+	// refused
+}
+
+// For a request as a map.
+func ExampleRiskInfo_Encode() {
+	info := hongbao.RiskInfo{PostTime: time.Unix(123123412, 0), Mobile: "86-13800000000"}
+	fmt.Println(info.Encode())
+	// Output:
+	// posttime%3d123123412%26mobile%3d86-13800000000
+}
+
 // The three outcomes of a call that moves money.
 func ExampleError() {
 	client := exampleClient()

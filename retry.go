@@ -24,7 +24,7 @@ type Retry struct {
 	// Pause is what passes before the second try at least; 0: a second, the shortest
 	// that servers of this protocol ask for. It doubles from try to try, up to 30
 	// seconds, and chance adds up to half of it, so that callers who failed together
-	// do not come back together. A longer Retry-After of the server is honoured.
+	// do not come back together. A server's Retry-After, in seconds, makes it longer.
 	Pause time.Duration
 }
 
@@ -91,17 +91,8 @@ func chance(limit time.Duration) time.Duration {
 	return time.Duration(binary.NativeEndian.Uint64(b[:]) % uint64(limit+1))
 }
 
-// retryAfter returns what Retry-After asks for: seconds, or a date, which is read
-// by the clock of who wrote it.
+// retryAfter returns what Retry-After asks for, if it does so in seconds.
 func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	until, err := http.ParseTime(text)
-	now, dateErr := http.ParseTime(h.Get("Date"))
-	if err != nil || dateErr != nil {
-		return 0
-	}
-	return until.Sub(now)
+	seconds, _ := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
+	return time.Duration(seconds) * time.Second
 }

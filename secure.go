@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -68,9 +67,6 @@ func (s Secret) String() string { return secret }
 
 // Format prints [secret] whatever the verb.
 func (s Secret) Format(w fmt.State, _ rune) { _, _ = w.Write([]byte(secret)) }
-
-// LogValue returns [secret].
-func (s Secret) LogValue() slog.Value { return slog.StringValue(secret) }
 
 // MarshalText returns [secret].
 func (s Secret) MarshalText() ([]byte, error) { return []byte(secret), nil }

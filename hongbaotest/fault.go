@@ -38,9 +38,9 @@ func (s *Server) Next(faults ...Fault) {
 }
 
 // answer answers a call as f has it.
-func (f Fault) answer(s *Server, w http.ResponseWriter, r *http.Request, call wire.Call, doc wire.Document) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, f Fault, doc wire.Document) {
 	answer := httptest.NewRecorder()
-	body, refused := f.refusal(s.key, call, doc)
+	body, refused := f.refusal(s.key, callOf(r), doc)
 	switch {
 	case f.Status != 0:
 		answer.WriteHeader(f.Status)

@@ -82,6 +82,7 @@ type Server struct {
 	claimants http.Handler
 	key       wire.Key
 	stop      chan struct{} // closed when the server stops
+	closing   sync.Once
 
 	mu       sync.Mutex // guards all below
 	faults   []Fault
@@ -100,7 +101,11 @@ func New(t testing.TB) *Server {
 func Start() *Server {
 	s := &Server{http: httptest.NewUnstartedServer(nil), store: storetest.NewMemory(), stop: make(chan struct{})}
 	s.URL = "http://" + s.http.Listener.Addr().String()
-	if err := errors.Join(s.open(), s.enrol()); err != nil {
+	err := s.open()
+	if err == nil {
+		err = s.enrol()
+	}
+	if err != nil {
 		panic("hongbaotest: " + err.Error()) // there is no disk that could be full
 	}
 	s.http.Config.Handler = http.HandlerFunc(s.serve)
@@ -153,12 +158,15 @@ func (s *Server) enrol() (err error) {
 	return errors.Join(keyErr, ticketErr, fundErr)
 }
 
-// Close stops the server, after it has answered what it was asked.
+// Close stops the server, after it has answered what it was asked, without further
+// delay. A second Close does nothing.
 func (s *Server) Close() {
-	close(s.stop)
-	s.http.Close()
-	s.engine.Close()
-	_ = s.store.Close() // a store in memory closes
+	s.closing.Do(func() {
+		close(s.stop)
+		s.http.Close()
+		s.engine.Close()
+		_ = s.store.Close() // a store in memory closes
+	})
 }
 
 // Config is how to reach the server, to be changed at will. The pauses between
@@ -199,13 +207,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	body, _ := io.ReadAll(io.LimitReader(r.Body, bodyMax)) // a caller who has gone reads no answer
 	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
-	call := wire.Call(path.Base(r.URL.Path))
-	doc, err := wire.Parse(body)
-	if err != nil {
-		doc = nil
-	}
-	s.note(call, doc).answer(s, w, r, call, doc)
+	doc, _ := wire.Parse(body) // nil if it is not one: the edge says so
+	s.answer(w, r, s.note(callOf(r), doc), doc)
 }
+
+func callOf(r *http.Request) wire.Call { return wire.Call(path.Base(r.URL.Path)) }
 
 // note keeps a request, and returns what is to happen to it.
 func (s *Server) note(call wire.Call, doc wire.Document) (f Fault) {

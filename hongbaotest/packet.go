@@ -25,7 +25,7 @@ func (s *Server) Claim(billNo, openid string) (hongbao.Claim, error) {
 	if err != nil {
 		return hongbao.Claim{}, fmt.Errorf("hongbaotest: claim for %s: %w", openid, err)
 	}
-	return hongbao.Claim{OpenID: openid, Amount: int64(c.Amount), ClaimedAt: time.UnixMilli(c.At)}, nil
+	return hongbao.Claim{OpenID: openid, Amount: int64(c.Amount), ClaimedAt: time.UnixMilli(c.At).Truncate(time.Second)}, nil
 }
 
 // Expire ends a packet as if its time were over: what nobody has claimed goes back

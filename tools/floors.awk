@@ -10,6 +10,7 @@ BEGIN {
 	floor["packet"] = 98
 	floor["link"] = 98
 	floor["wire"] = 98
+	floor["wire/explain"] = 98
 }
 
 {

@@ -20,6 +20,7 @@ import (
 	"hongbao.example/hongbao"
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/engine"
+	"hongbao.example/hongbao/internal/identity"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/server"
@@ -160,7 +161,7 @@ func populate(ctx context.Context, e *engine.Engine, dir string) error {
 	if err := writeNew(filepath.Join(dir, ticketName), base64.RawURLEncoding.EncodeToString(private.Seed())+"\n"); err != nil {
 		return err
 	}
-	if err := e.AddTicketKey(ctx, demoMchID, engine.TicketKey{ID: demoKid, Alg: algEdDSA, Public: public}); err != nil {
+	if err := e.AddTicketKey(ctx, demoMchID, engine.TicketKey{ID: demoKid, Alg: identity.EdDSA, Public: public}); err != nil {
 		return err
 	}
 	_, err = e.Fund(ctx, demoMchID, demoFunds, "demo")

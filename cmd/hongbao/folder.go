@@ -136,7 +136,7 @@ func moveUp(from, to string) error {
 			return err
 		}
 	}
-	return errors.Join(os.Remove(from), syncFolder(to))
+	return errors.Join(os.Remove(from), vault.SyncFolder(to))
 }
 
 // byArrival orders files by name, but for the configuration, which comes last.
@@ -148,16 +148,6 @@ func byArrival(a, b fs.DirEntry) int {
 		return "0" + f.Name()
 	}
 	return strings.Compare(rank(a), rank(b))
-}
-
-// syncFolder makes the names in a folder durable: an instance key that vanished
-// with the power would take the database with it.
-func syncFolder(dir string) error {
-	f, err := os.Open(dir) //nolint:gosec // the operator names the folder
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // writeNew writes a file that must not exist yet and that only its owner may read.

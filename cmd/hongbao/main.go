@@ -38,9 +38,11 @@ type commands struct {
 	Serve    serveCmd    `cmd:"" help:"Run the server."`
 	Init     initCmd     `cmd:"" help:"Write a configuration, create the database and the first merchant."`
 	Merchant merchantCmd `cmd:"" help:"Add and list merchants, their keys and their money."`
+	CA       caCmd       `cmd:"" help:"Make the authority behind client certificates."`
 	Packet   packetCmd   `cmd:"" help:"List, show, hold, release and end packets."`
 	Send     sendCmd     `cmd:"" help:"Send a packet through the merchant API."`
 	Query    queryCmd    `cmd:"" help:"Ask the merchant API what became of a packet."`
+	Sign     signCmd     `cmd:"" help:"Explain signatures."`
 	Verify   verifyCmd   `cmd:"" help:"Audit a database: sums, chains, splits, balances."`
 	Config   configCmd   `cmd:"" help:"Print the commented configuration, or check one."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -130,7 +132,8 @@ func explain(err error, code fault.Code, format string, args ...any) error {
 var exits = map[fault.Code]int{
 	fault.NotFound: 1, fault.Held: 1, fault.Finished: 1, fault.Expired: 1, fault.NotYours: 1, fault.SlowDown: 1,
 	fault.Refused: 1, fault.SeedFirst: 1, fault.Invalid: 1, fault.Conflict: 1, fault.Closed: 1, fault.Unauthorized: 1,
-	fault.AppID: 1, fault.AmountLimit: 1, fault.RateLimit: 1, fault.Funds: 1, fault.Method: 1, fault.TooLarge: 1,
+	fault.Relation: 1, fault.MsgAppID: 1, fault.AmountLimit: 1, fault.Night: 1, fault.RateLimit: 1, fault.DayNum: 1,
+	fault.SeedNum: 1, fault.SeedAmount: 1, fault.DayAmount: 1, fault.Funds: 1, fault.Method: 1, fault.TooLarge: 1,
 	fault.CrossSite: 1, fault.SignIn: 1, fault.TicketRefused: 1, fault.Malformed: 1, fault.Certificate: 1, fault.Signature: 1,
 
 	fault.Busy: 2, fault.Internal: 2,

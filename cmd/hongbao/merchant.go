@@ -15,6 +15,7 @@ import (
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/identity"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/server"
 	"hongbao.example/hongbao/internal/store"
@@ -25,23 +26,19 @@ const (
 	merchantNameMax = 32 // characters, as for a send_name
 	kidMax          = 64 // characters of a ticket key's id
 	kidAlphabet     = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-"
-	hmacKeyMin      = 32 // bytes of an HS256 secret
-)
-
-// Algorithms of ticket keys.
-const (
-	algEdDSA = "EdDSA"
-	algHS256 = "HS256"
 )
 
 // merchantCmd is `hongbao merchant …`.
 type merchantCmd struct {
 	Add       merchantAddCmd       `cmd:"" help:"Add a merchant and make its API key."`
 	List      merchantListCmd      `cmd:"" help:"List merchants with their balances."`
+	Show      merchantShowCmd      `cmd:"" help:"Show a merchant and what holds for it."`
+	Set       merchantSetCmd       `cmd:"" help:"Change a merchant's settings and limits."`
 	Fund      merchantFundCmd      `cmd:"" help:"Add to a balance what came in."`
 	Withdraw  merchantWithdrawCmd  `cmd:"" help:"Take from a balance what was paid out."`
 	Key       merchantKeyCmd       `cmd:"" help:"Make a new API key in place of the one in use."`
-	TicketKey merchantTicketKeyCmd `cmd:"" help:"Let the merchant's own app say who claims, by signed tickets."`
+	Cert      merchantCertCmd      `cmd:"" help:"Make a client certificate for the merchant's program."`
+	TicketKey merchantTicketKeyCmd `cmd:"" help:"Let the merchant's own app say who claims, by signed tickets, or stop it."`
 	Statement merchantStatementCmd `cmd:"" help:"List the entries of a merchant's book."`
 }
 
@@ -205,11 +202,15 @@ type merchantTicketKeyCmd struct {
 	KID       string        `arg:"" name:"kid" help:"The key's id, as tickets name it in kid: 1 to 64 letters, digits, '.', '_' or '-'."`
 	PublicKey string        `placeholder:"BASE64URL" xor:"ticket" help:"Ed25519 public key, 43 characters. The app keeps the private key: who reads this database cannot sign."`
 	Secret    config.Secret `placeholder:"file:FILE|env:NAME" xor:"ticket" help:"HS256 secret of 32 bytes or more."`
+	End       bool          `xor:"ticket" help:"End this key: tickets signed with it are refused from now on."`
 	where
 }
 
-// Run adds the key.
+// Run adds the key, or ends it.
 func (c *merchantTicketKeyCmd) Run(p *program) error {
+	if c.End {
+		return c.end(p)
+	}
 	key, err := c.key()
 	if err != nil {
 		return err
@@ -225,6 +226,21 @@ func (c *merchantTicketKeyCmd) Run(p *program) error {
 	})
 }
 
+// end ends the key.
+func (c *merchantTicketKeyCmd) end(p *program) error {
+	return c.open(p, func(core *server.Core) error {
+		err := core.Engine.EndTicketKey(p.ctx, c.MchID, c.KID)
+		if fault.FieldOf(err) == "kid" {
+			err = explain(err, fault.NotFound, "%s has no ticket key %s", c.MchID, c.KID)
+		}
+		if err != nil {
+			return unknownMerchant(err, c.MchID)
+		}
+		p.printf("tickets of %s signed with %s are no longer valid; a server that runs refuses them within a second\n", c.MchID, c.KID)
+		return nil
+	})
+}
+
 // key reads the flags.
 func (c *merchantTicketKeyCmd) key() (engine.TicketKey, error) {
 	if c.KID == "" || len(c.KID) > kidMax || strings.Trim(c.KID, kidAlphabet) != "" {
@@ -235,17 +251,17 @@ func (c *merchantTicketKeyCmd) key() (engine.TicketKey, error) {
 		if err != nil || len(public) != ed25519.PublicKeySize {
 			return engine.TicketKey{}, usage("--public-key: 32 bytes in base64url without padding, 43 characters")
 		}
-		return engine.TicketKey{ID: c.KID, Alg: algEdDSA, Public: public}, nil
+		return engine.TicketKey{ID: c.KID, Alg: identity.EdDSA, Public: public}, nil
 	}
 	if c.Secret == "" {
-		return engine.TicketKey{}, usage("give --public-key BASE64URL (recommended), or --secret file:FILE")
+		return engine.TicketKey{}, usage("give --public-key BASE64URL (recommended), or --secret file:FILE, or --end")
 	}
 	secret, err := c.Secret.Value()
 	if err != nil {
 		return engine.TicketKey{}, usage("--secret: %w", err)
 	}
-	if len(secret) < hmacKeyMin {
-		return engine.TicketKey{}, usage("--secret: %d bytes are too few, %d or more are needed", len(secret), hmacKeyMin)
+	if len(secret) < identity.HS256Min {
+		return engine.TicketKey{}, usage("--secret: %d bytes are too few, %d or more are needed", len(secret), identity.HS256Min)
 	}
-	return engine.TicketKey{ID: c.KID, Alg: algHS256, Secret: []byte(secret)}, nil
+	return engine.TicketKey{ID: c.KID, Alg: identity.HS256, Secret: []byte(secret)}, nil
 }

@@ -15,9 +15,6 @@ import (
 	"hongbao.example/hongbao/internal/wire"
 )
 
-// reasonMax bounds what is noted in a packet's book, in characters.
-const reasonMax = 128
-
 // listMax bounds a list, in lines.
 const listMax = 100_000
 
@@ -151,8 +148,8 @@ func (c *packetEndCmd) Run(p *program) error { return c.give(p, "ended", (*engin
 
 // give carries the order out and says what has become of the packet.
 func (c *packetOrder) give(p *program, done string, order func(*engine.Engine, context.Context, packet.ID, string) error) error {
-	if !wire.ValidText(c.Reason, reasonMax) {
-		return usage("--reason: one line of 1 to %d characters", reasonMax)
+	if !wire.ValidText(c.Reason, engine.ReasonMax) {
+		return usage("--reason: one line of 1 to %d characters", engine.ReasonMax)
 	}
 	return c.open(p, func(core *server.Core) error {
 		id, err := packetID(c.ListID, core.Environment())

@@ -75,7 +75,6 @@ type shownPayout struct {
 	RailKey    string            `json:"rail_key"`
 	RailRef    string            `json:"rail_ref,omitempty"`
 	Code       string            `json:"code,omitempty"`
-	Held       bool              `json:"held"`
 	Operator   bool              `json:"operator"` // waits for one
 	Returned   bool              `json:"returned"`
 	Attempts   int               `json:"attempts"`
@@ -144,7 +143,7 @@ func readShown(r store.Reader, id packet.ID, env packet.Environment, now int64) 
 	for _, o := range payouts {
 		s.Payouts = append(s.Payouts, shownPayout{
 			o.Slot, o.Generation, o.State, o.Amount, o.Channel, o.RailKey, o.RailRef, o.Code,
-			o.Held, o.Operator, o.Returned, o.Attempts, moment(o.UpdatedAt),
+			o.Operator, o.Returned, o.Attempts, moment(o.UpdatedAt),
 		})
 	}
 	return s, nil
@@ -210,7 +209,7 @@ func payoutWords(o shownPayout) string {
 	for _, more := range []struct {
 		is   bool
 		word string
-	}{{o.Held, "held"}, {o.Operator, "waits for an operator"}, {o.Returned, "returned"}} {
+	}{{o.Operator, "waits for an operator"}, {o.Returned, "returned"}} {
 		if more.is {
 			words += ", " + more.word
 		}

@@ -65,7 +65,8 @@ func couldNotLook(err error) error {
 }
 
 // look audits what a configuration names, without an engine: that would be asking
-// the one who is judged.
+// the one who is judged. The file is opened for reading only, so that what is found
+// wrong can still be looked at as it was.
 func look(ctx context.Context, cfg config.Config, o audit.Options) (_ audit.Report, err error) {
 	text, err := cfg.InstanceKey.Value()
 	if err != nil {
@@ -75,7 +76,7 @@ func look(ctx context.Context, cfg config.Config, o audit.Options) (_ audit.Repo
 	if err != nil {
 		return audit.Report{}, fmt.Errorf("instance_key: %w", err)
 	}
-	s, err := sqlite.Open(ctx, cfg.Database.Path, sqlite.Options{})
+	s, err := sqlite.OpenReadOnly(ctx, cfg.Database.Path, sqlite.Options{})
 	if err != nil {
 		return audit.Report{}, err
 	}

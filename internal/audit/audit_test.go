@@ -44,6 +44,17 @@ func TestErasedPeopleAreNoDamage(t *testing.T) {
 	}
 }
 
+// TestAPacketThatIsNotPaidFromHere has no payouts, and is settled when it has ended.
+func TestAPacketThatIsNotPaidFromHere(t *testing.T) {
+	t.Parallel()
+	path := copyOfSample(t)
+	tamper(t, path, `UPDATE terms SET channel = 'none' WHERE packet_id = {ended}; UPDATE packets SET settled = 1 WHERE id = {ended}`)
+	forge(t, open(t, path), path)
+	if got := rows(run(t, path, audit.Options{Deep: true})); len(got) > 0 {
+		t.Errorf("found %q", got)
+	}
+}
+
 func TestOnePacketAlone(t *testing.T) {
 	t.Parallel()
 	path := copyOfSample(t)

@@ -235,7 +235,7 @@ var damages = []damage{
 	{
 		what: "a claim of another packet",
 		sql: `UPDATE claims SET packet_id = {kiosk} WHERE packet_id = {fresh} AND slot = 2;
-			UPDATE packets SET seq = 3, at = 946688460140, claimed_num = 2, claimed = 326,
+			UPDATE packets SET seq = 3, at = 946688520140, claimed_num = 2, claimed = 326,
 				hash = (SELECT hash FROM claims WHERE packet_id = {fresh} AND slot = 1) WHERE id = {fresh}`,
 		want: []string{
 			"book-numbered claims packet_id={kiosk} slot=2",
@@ -626,7 +626,7 @@ var damages = []damage{
 	},
 	{
 		what: "a payout of what nobody claimed",
-		sql:  `INSERT INTO payouts SELECT packet_id, claimant, 2, 4, mch_id, channel, rail_key, amount, payee, frozen, 'refused', version, attempts, next_check, lease, operator, held, mendable, 0, code, rail_ref, created_at, updated_at FROM payouts WHERE packet_id = {normal}`,
+		sql:  `INSERT INTO payouts SELECT packet_id, claimant, 2, 4, mch_id, channel, rail_key, amount, payee, frozen, 'refused', version, attempts, next_check, operator, mendable, 0, code, rail_ref, created_at, updated_at FROM payouts WHERE packet_id = {normal}`,
 		want: []string{
 			"payout-claim payouts packet_id={normal} slot=4 generation=2",
 			"payout-key payouts packet_id={normal} slot=4 generation=2",
@@ -737,6 +737,12 @@ var damages = []damage{
 		what: "a packet settled before its claims were seen",
 		sql:  `UPDATE packets SET settled = 1 WHERE id = {ended}`,
 		want: []string{"settled packets id={ended}"},
+	},
+	{
+		what:   "a packet that is not paid from here, settled before its end",
+		sql:    `UPDATE terms SET channel = 'none' WHERE packet_id = {kiosk}; UPDATE packets SET settled = 1 WHERE id = {kiosk}`,
+		forged: true,
+		want:   []string{"settled packets id={kiosk}"},
 	},
 	{
 		what: "a packet settled before all was paid",
@@ -865,7 +871,7 @@ var damages = []damage{
 	},
 	{
 		what: "a refund to another merchant",
-		sql: `INSERT INTO account_entries SELECT '1900000109', 3, kind, ref, amount, 946688460150, hash FROM account_entries WHERE mch_id = '1230000109' AND seq = 6;
+		sql: `INSERT INTO account_entries SELECT '1900000109', 3, kind, ref, amount, 946688520150, hash FROM account_entries WHERE mch_id = '1230000109' AND seq = 6;
 			UPDATE accounts SET seq = 3, balance = balance + 654 WHERE mch_id = '1900000109'`,
 		forged: true,
 		want: []string{

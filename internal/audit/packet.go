@@ -21,6 +21,9 @@ const packetsPerView = 16
 // payoutWorker is the worker that makes payouts of claims.
 const payoutWorker = "payout"
 
+// unpaid is the channel of packets of whose claims no payouts are made.
+const unpaid = "none"
+
 // book is a packet with all that belongs to it, as one View had it, and what the
 // audit derives from that.
 type book struct {

@@ -195,7 +195,7 @@ func settled(b *book) *wrong {
 		return wrongf(b.headRow(), "settled before its end")
 	}
 	for i := range b.claims {
-		if c := &b.claims[i]; c.Seq > b.follower.Seq {
+		if c := &b.claims[i]; c.Seq > b.follower.Seq && b.Terms.Channel != unpaid {
 			return wrongf(b.headRow(), "settled, and the worker has not come to slot %d", c.Slot)
 		}
 	}

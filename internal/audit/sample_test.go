@@ -187,6 +187,7 @@ func (w *world) live() map[string]packet.ID {
 	mend := w.claim(open, "payout-mend", 0)
 	w.claim(open, "payout-never", 1)
 	w.pay(open)
+	w.rest(time.Minute)
 	w.must(w.worker.Revisit(ctx, open, mend.Claimant))
 	w.pay(open)
 

@@ -23,6 +23,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/split"
 )
 
 // Example is the commented configuration file, for a sandbox on loopback: the same
@@ -50,8 +51,9 @@ type Config struct {
 // TLS names the server's own certificate. Without one the server speaks plain
 // HTTP, which is allowed on loopback and, when asked for, in a sandbox.
 type TLS struct {
-	Cert string `toml:"cert"`
-	Key  string `toml:"key"`
+	Cert     string `toml:"cert"`
+	Key      string `toml:"key"`
+	ClientCA string `toml:"client_ca"` // who may sign merchants' certificates; empty: nobody
 }
 
 // Database says where everything is kept.
@@ -78,6 +80,14 @@ type Limits struct {
 	StopWait    Duration `toml:"stop_wait"`
 }
 
+// Bounds of durations.
+const (
+	refundDelayMax = Duration(time.Hour)
+	requestWaitMax = Duration(30 * time.Second) // well below what a server gives an answer to be written
+	stopWaitMin    = Duration(time.Second)
+	stopWaitMax    = Duration(time.Minute)
+)
+
 // Default is what holds for keys that a file leaves out.
 func Default() Config {
 	return Config{
@@ -93,7 +103,7 @@ func Default() Config {
 			Life: Duration(24 * time.Hour), RefundDelay: Duration(time.Minute),
 		},
 		Limits: Limits{
-			QueueMax: 8192, BatchMax: 1024, LiveMax: 100_000, ClaimsPerS: 50,
+			QueueMax: 8192, BatchMax: 1024, LiveMax: 1_000_000, ClaimsPerS: 50,
 			RequestWait: Duration(10 * time.Second), StopWait: Duration(10 * time.Second),
 		},
 	}
@@ -204,6 +214,7 @@ func (c Config) under(dir string) Config {
 		return filepath.Join(dir, p)
 	}
 	c.Database.Path, c.TLS.Cert, c.TLS.Key = abs(c.Database.Path), abs(c.TLS.Cert), abs(c.TLS.Key)
+	c.TLS.ClientCA = abs(c.TLS.ClientCA)
 	if p, ok := strings.CutPrefix(string(c.InstanceKey), "file:"); ok {
 		c.InstanceKey = Secret("file:" + abs(p))
 	}
@@ -229,6 +240,8 @@ func (c Config) check() (key, problem string) {
 		return "ops_listen", "must be a loopback address: it has no authentication"
 	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
 		return "tls.cert", "goes with tls.key"
+	case c.TLS.ClientCA != "" && c.TLS.Cert == "":
+		return "tls.client_ca", "goes with tls.cert: over plain HTTP nobody shows a certificate"
 	case c.Database.Path == "":
 		return "database.path", "missing"
 	case !sandbox && slices.Contains(c.Packets.Providers, "sandbox"):
@@ -242,13 +255,8 @@ func (c Config) check() (key, problem string) {
 	case !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel):
 		return "log_level", "not debug, info, warn or error"
 	}
-	for _, p := range c.Packets.Providers {
-		if p != "sandbox" && p != "ticket" {
-			return "packets.providers", fmt.Sprintf("no provider is called %q", p)
-		}
-	}
-	if c.Packets.Channel != "sandbox" && c.Packets.Channel != "none" {
-		return "packets.channel", fmt.Sprintf("no channel is called %q", c.Packets.Channel)
+	if key, problem := c.Packets.check(); problem != "" {
+		return key, problem
 	}
 	for _, p := range c.Proxies {
 		if _, _, err := net.ParseCIDR(p); err != nil {
@@ -256,6 +264,30 @@ func (c Config) check() (key, problem string) {
 		}
 	}
 	return c.Limits.check()
+}
+
+func (p Packets) check() (key, problem string) {
+	if !slices.Contains(split.Laws(), split.Law(p.Law)) {
+		return "packets.law", fmt.Sprintf("%q is not one of %q", p.Law, split.Laws())
+	}
+	if len(p.Providers) == 0 {
+		return "packets.providers", "name one at least, or nobody can claim"
+	}
+	for i, name := range p.Providers {
+		if name != "sandbox" && name != "ticket" {
+			return "packets.providers", fmt.Sprintf("no provider is called %q", name)
+		}
+		if slices.Contains(p.Providers[:i], name) {
+			return "packets.providers", fmt.Sprintf("%q is named twice", name)
+		}
+	}
+	if p.Channel != "sandbox" && p.Channel != "none" {
+		return "packets.channel", fmt.Sprintf("no channel is called %q", p.Channel)
+	}
+	if p.RefundDelay > refundDelayMax {
+		return "packets.refund_delay", fmt.Sprintf("%s at most", refundDelayMax.Std())
+	}
+	return "", ""
 }
 
 func (l Limits) check() (key, problem string) {
@@ -266,15 +298,18 @@ func (l Limits) check() (key, problem string) {
 	}{
 		{"limits.queue_max", l.QueueMax, 1, 1 << 20},
 		{"limits.batch_max", l.BatchMax, 1, 1 << 16},
-		{"limits.live_max", l.LiveMax, 1, 1 << 24},
+		{"limits.live_max", l.LiveMax, 1000, 1 << 28},
 		{"limits.claims_per_s", l.ClaimsPerS, 0, 1 << 20},
 	} {
 		if n.v < n.min || n.v > n.max {
 			return n.key, fmt.Sprintf("%d is not between %d and %d", n.v, n.min, n.max)
 		}
 	}
-	if l.RequestWait == 0 {
-		return "limits.request_wait", "must be above zero"
+	switch {
+	case l.RequestWait == 0 || l.RequestWait > requestWaitMax:
+		return "limits.request_wait", fmt.Sprintf("must be above zero and %s at most", requestWaitMax.Std())
+	case l.StopWait < stopWaitMin || l.StopWait > stopWaitMax:
+		return "limits.stop_wait", fmt.Sprintf("must be %s to %s", stopWaitMin.Std(), stopWaitMax.Std())
 	}
 	return "", ""
 }

@@ -52,6 +52,7 @@ func TestRefusals(t *testing.T) {
 		"http in production":      {"environment = 'production'", "0: base_url: must be https"},
 		"operator in the open":    {"ops_listen = ':9090'", "1: ops_listen: "},
 		"certificate, no key":     {"[tls]\ncert = 'a.pem'", "2: tls.cert: "},
+		"authority without TLS":   {"[tls]\nclient_ca = 'ca.pem'", "2: tls.client_ca: "},
 		"no database":             {"[database]\npath = ''", "2: database.path: "},
 		"log level":               {"log_level = 'loud'", "1: log_level: "},
 		"unknown provider":        {"[packets]\nproviders = ['oauth']", "2: packets.providers: "},
@@ -66,6 +67,15 @@ func TestRefusals(t *testing.T) {
 		"short life":              {"[packets]\nlife = '900ms'", "2: packets.life: "},
 		"sandbox life":            {production + "life = '59m'", "6: packets.life: "},
 		"no wait":                 {"[limits]\nrequest_wait = '0s'", "2: limits.request_wait: "},
+		"wait beyond the answer":  {"[limits]\nrequest_wait = '31s'", "2: limits.request_wait: "},
+		"no time to stop":         {"[limits]\nstop_wait = '0s'", "2: limits.stop_wait: "},
+		"little time to stop":     {"[limits]\nstop_wait = '999ms'", "2: limits.stop_wait: "},
+		"long stop":               {"[limits]\nbatch_max = 7\nstop_wait = '61s'", "3: limits.stop_wait: "},
+		"late refund":             {"[packets]\nrefund_delay = '61m'", "2: packets.refund_delay: "},
+		"unknown law":             {"[packets]\nlaw = 'nonsense'", "2: packets.law: "},
+		"no law":                  {"[packets]\nlaw = ''", "2: packets.law: "},
+		"nobody vouches":          {"[packets]\nproviders = []", "2: packets.providers: "},
+		"a provider twice":        {"[packets]\nproviders = ['ticket', 'ticket']", "2: packets.providers: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,8 +84,11 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	if _, err := config.Parse(production); err != nil {
-		t.Errorf("a production configuration is refused: %v", err)
+	bounds := "refund_delay = '1h'\nlaw = 'equal'\n[limits]\nrequest_wait = '30s'\nstop_wait = '1s'\n"
+	for _, good := range []string{production, production + bounds, production + strings.Replace(bounds, "'1s'", "'1m'", 1)} {
+		if _, err := config.Parse(good); err != nil {
+			t.Errorf("a production configuration is refused: %v\n%s", err, good)
+		}
 	}
 }
 
@@ -83,13 +96,13 @@ func TestPathsStartAtTheFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "hongbao.toml")
-	write(t, name, "instance_key = 'file:k'\n[tls]\ncert = '/etc/c.pem'\nkey = 'key.pem'\n", 0o644)
+	write(t, name, "instance_key = 'file:k'\n[tls]\ncert = '/etc/c.pem'\nkey = 'key.pem'\nclient_ca = 'ca.pem'\n", 0o644)
 	c, err := config.Read(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{c.Database.Path, string(c.InstanceKey), c.TLS.Cert, c.TLS.Key}
-	want := []string{filepath.Join(dir, "hongbao.db"), "file:" + filepath.Join(dir, "k"), "/etc/c.pem", filepath.Join(dir, "key.pem")}
+	got := []string{c.Database.Path, string(c.InstanceKey), c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA}
+	want := []string{filepath.Join(dir, "hongbao.db"), "file:" + filepath.Join(dir, "k"), "/etc/c.pem", filepath.Join(dir, "key.pem"), filepath.Join(dir, "ca.pem")}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/ledger"
@@ -42,17 +43,17 @@ func (e *Engine) move(ctx context.Context, k ledger.Kind, mchID string, amount m
 	return o.result, nil
 }
 
-func validRef(ref string) bool {
-	if len(ref) < 1 || len(ref) > 64 {
-		return false
-	}
-	for _, c := range []byte(ref) {
+func validRef(ref string) bool { return len(ref) <= 64 && spelled(ref, "._-") }
+
+// spelled says whether s is one or more ASCII letters, digits and signs.
+func spelled(s, signs string) bool {
+	for _, c := range []byte(s) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+		if !letter && (c < '0' || c > '9') && strings.IndexByte(signs, c) < 0 {
 			return false
 		}
 	}
-	return true
+	return s != ""
 }
 
 // moveOrder is the wish to fund or withdraw.

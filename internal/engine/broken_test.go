@@ -2,9 +2,12 @@ package engine_test
 
 import (
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite"
 
@@ -25,6 +28,16 @@ func TestABrokenPacketIsHeld(t *testing.T) {
 		"the head's number":  `UPDATE packets SET claimed_num = 2 WHERE id = ?`,
 		"returned too much":  `UPDATE packets SET returned = claimed + 1 WHERE id = ?`,
 		"refunded, not over": `UPDATE packets SET refunded = 1 WHERE id = ?`,
+		"a counter's range":  `UPDATE packets SET claimed = -9223372036854775807 WHERE id = ?`,
+		"the secret":         `UPDATE terms SET secret = x'00' WHERE packet_id = ?`,
+		"the law":            `UPDATE terms SET law = 'x' WHERE packet_id = ?`,
+		"the total":          `UPDATE terms SET total = 9223372036854775807 WHERE packet_id = ?`,
+		"the merchant":       `UPDATE terms SET mch_id = '404' WHERE packet_id = ?`,
+		"a claimant":         `UPDATE claims SET claimant = x'00112233445566778899aabbccddeeff' WHERE packet_id = ?`,
+		"a payee's hash":     `UPDATE claims SET payee_hash = x'00112233445566778899aabbccddeeff' WHERE packet_id = ?`,
+		"a claim's time":     `UPDATE claims SET at = at + 1 WHERE packet_id = ?`,
+		"an entry is gone":   `DELETE FROM entries WHERE packet_id = ?`,
+		"the head's hash":    `UPDATE packets SET hash = x'0011223344556677889900112233445566778899001122334455667788990011' WHERE id = ?`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +60,7 @@ func TestABrokenPacketIsHeld(t *testing.T) {
 			if p := r.picture(id); p.State != packet.Held {
 				t.Errorf("the packet is %s", p.State)
 			}
-			r.clock.pass(48 * 3600e9)
+			r.clock.pass(48 * time.Hour)
 			round(t, r)
 			if err := r.End(t.Context(), id, "x"); fault.CodeOf(err) != fault.Held {
 				t.Errorf("an operator's end: %v, want held", err)
@@ -58,7 +71,7 @@ func TestABrokenPacketIsHeld(t *testing.T) {
 			if got := r.balance(); got != 9_000 {
 				t.Errorf("balance %d, want 9000", got)
 			}
-			if h := r.Health(t.Context()); len(h) != 1 || !strings.Contains(h[0], "hongbao verify") {
+			if h, ready := r.Health(t.Context()); !ready || len(h) != 1 || !strings.Contains(h[0], "hongbao verify") {
 				t.Errorf("health %q", h)
 			}
 		})
@@ -74,5 +87,26 @@ func edited(t *testing.T, path, edit string, id packet.ID) {
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), edit, int64(id)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestBrokenPacketsDoNotHoldUpTheOthers puts more packets that cannot be refunded in
+// front than the sweeper takes at a time.
+func TestBrokenPacketsDoNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	r := setup(t, nil)
+	var wait sync.WaitGroup
+	for i := range 510 {
+		wait.Go(func() { r.send(fmt.Sprint("broken", i), 300, 3) })
+	}
+	wait.Wait()
+	edited(t, filepath.Join(r.dir, "hongbao.db"), `UPDATE terms SET law = 'x' WHERE packet_id <> ?`, 0)
+	r.clock.pass(time.Minute)
+	good := r.send("good", 300, 3)
+	r.Forget()
+	r.clock.pass(25 * time.Hour)
+	round(t, r)
+	if got := r.picture(good).State; got != packet.Refunded {
+		t.Errorf("the packet behind 510 broken ones is %s", got)
 	}
 }

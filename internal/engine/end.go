@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,18 +31,31 @@ func (e *Engine) End(ctx context.Context, id packet.ID, reason string) error {
 	return e.change(ctx, id, ledger.Refund, reason)
 }
 
-// reasonMax bounds a reason, in characters.
-const reasonMax = 200
+// ReasonMax bounds a reason, in characters.
+const ReasonMax = 200
 
 func (e *Engine) change(ctx context.Context, id packet.ID, k ledger.Kind, reason string) error {
-	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > reasonMax || strings.ContainsFunc(reason, unicode.IsControl) {
-		return &fault.Error{Op: k.String(), Code: fault.Invalid, Field: "reason", Detail: "1 to 200 characters on one line"}
+	if strings.TrimSpace(reason) == "" || utf8.RuneCountInString(reason) > ReasonMax || strings.ContainsFunc(reason, unicode.IsControl) {
+		return &fault.Error{Op: k.String(), Code: fault.Invalid, Field: "reason", Detail: fmt.Sprintf("1 to %d characters on one line", ReasonMax)}
 	}
-	p, err := e.find(ctx, id)
+	p, err := e.sound(ctx, id)
 	if err != nil {
 		return err
 	}
 	return e.submit(ctx, e.lane(id), &endOrder{id: id, mchID: p.terms.MchID, kind: k, reason: reason})
+}
+
+// sound finds a packet whose rows agree: Held if they do not. Nothing is written for
+// such a packet, and its terms do not name an account to be locked.
+func (e *Engine) sound(ctx context.Context, id packet.ID) (*live, error) {
+	p, err := e.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, broken := p.state(); broken != nil {
+		return nil, fault.Held
+	}
+	return p, nil
 }
 
 // endOrder is the wish to hold, release or end a packet.
@@ -104,14 +118,31 @@ func (e *Engine) Return(ctx context.Context, p store.Payout) error {
 	if !p.State.Final() || p.State == store.PayoutDone || !p.Returned {
 		return &fault.Error{Op: "return", Code: fault.Invalid, Field: "state", Detail: string(p.State)}
 	}
-	return e.submit(ctx, e.lane(p.Packet), &returnOrder{payout: p})
+	packet, err := e.sound(ctx, p.Packet)
+	if err != nil {
+		return err
+	}
+	return e.submit(ctx, e.lane(p.Packet), &returnOrder{payout: p, mchID: packet.terms.MchID})
 }
 
 // returnOrder is the wish to return a claimed share.
-type returnOrder struct{ payout store.Payout }
+type returnOrder struct {
+	payout store.Payout
+	mchID  string // the packet's
+}
+
+// follows says whether the order's payout is the newest one of its share, unchanged
+// since it was read, and the share not returned yet.
+func (o *returnOrder) follows(payouts []store.Payout) bool {
+	if len(payouts) == 0 {
+		return false
+	}
+	newest := payouts[len(payouts)-1]
+	return newest.Generation == o.payout.Generation && newest.Version+1 == o.payout.Version && !newest.Returned
+}
 
 func (o *returnOrder) packet() packet.ID { return o.payout.Packet }
-func (o *returnOrder) account() string   { return o.payout.MchID }
+func (o *returnOrder) account() string   { return o.mchID }
 func (o *returnOrder) redraw() error     { return nil }
 
 func (o *returnOrder) decide(g *group) error {
@@ -122,17 +153,19 @@ func (o *returnOrder) decide(g *group) error {
 	if d.base.broken != nil {
 		return fault.Held
 	}
-	payouts, err := g.tx.Payouts(o.payout.Packet)
+	// What goes back, and to whom, is the book's to say, not the payout's row.
+	c, ok := d.share(o.payout.Claimant)
+	if !ok || c.Slot != o.payout.Slot || c.Amount != o.payout.Amount || o.mchID != o.payout.MchID {
+		return &fault.Error{Op: "return", Code: fault.Invalid, Field: "payout", Detail: "it is not that of a claim in the packet's book"}
+	}
+	payouts, err := g.tx.PayoutsOf(o.payout.Packet, o.payout.Claimant)
 	if err != nil {
 		return err
 	}
-	for _, p := range payouts { // a stale payout must cost its own order, not the group
-		same := p.Claimant == o.payout.Claimant && p.Generation == o.payout.Generation
-		if same && (p.Version+1 != o.payout.Version || p.Returned) {
-			return fault.Busy
-		}
+	if !o.follows(payouts) { // a stale payout must cost its own order, not the group
+		return fault.Busy
 	}
-	head, entry, err := packet.Return(d.head, o.payout.Slot, o.payout.Amount, g.now)
+	head, entry, err := packet.Return(d.head, c.Slot, c.Amount, g.now)
 	if err != nil {
 		return err
 	}
@@ -140,6 +173,6 @@ func (o *returnOrder) decide(g *group) error {
 		return err
 	}
 	g.rows.payouts = append(g.rows.payouts, o.payout)
-	g.post(o.payout.MchID, ledger.Return, entry.Amount, ledger.Ref(int64(o.payout.Packet), entry.Seq))
+	g.post(o.mchID, ledger.Return, entry.Amount, ledger.Ref(int64(o.payout.Packet), entry.Seq))
 	return nil
 }

@@ -61,7 +61,7 @@ type Config struct {
 	Lanes       int           // default 1
 	QueueMax    int           // orders waiting in a lane; default 8192
 	BatchMax    int           // orders in one commit; default 1024
-	LiveMax     int           // packets in memory; default 100,000
+	LiveMax     int           // shares of the packets in memory, at some 300 bytes each; default 1,000,000
 	RefundDelay time.Duration // from a packet's expiry to its refund; default 0
 	SweepOff    bool          // expired packets are another process's business
 	FateWait    time.Duration // how long to ask for the fate of a commit; default 5 s
@@ -106,7 +106,7 @@ func New(cfg Config) (*Engine, error) {
 	cfg.Lanes = or(cfg.Lanes, 1)
 	cfg.QueueMax = or(cfg.QueueMax, 8192)
 	cfg.BatchMax = or(cfg.BatchMax, 1024)
-	cfg.LiveMax = or(cfg.LiveMax, 100_000)
+	cfg.LiveMax = or(cfg.LiveMax, 1_000_000)
 	cfg.FateWait = or(cfg.FateWait, 5*time.Second)
 	e := &Engine{
 		cfg:       cfg,
@@ -156,23 +156,21 @@ func (e *Engine) Stats() *Stats { return &e.stats }
 // books. It is a hint only: a full channel drops it, and a scan finds the packet.
 func (e *Engine) Hints() <-chan packet.ID { return e.hints }
 
-// Health lists what an operator must look at: nil when all is well.
-func (e *Engine) Health(ctx context.Context) []string {
-	var all []string
-	if err := e.cfg.Store.Health(ctx); err != nil {
-		all = append(all, "store: "+err.Error())
+// Health lists what an operator must look at: nothing when all is well. ready says
+// whether the store can read and write.
+func (e *Engine) Health(ctx context.Context) (problems []string, ready bool) {
+	err := e.cfg.Store.Health(ctx)
+	if err != nil {
+		problems = append(problems, "store: "+err.Error())
 	}
-	if e.sweeper.alarm.Load() {
-		all = append(all, "clock: wall clock and monotonic clock drift apart; refunds wait until they agree")
+	if !e.ClockHolds() {
+		problems = append(problems, "clock: wall clock and monotonic clock drift apart; refunds wait until they agree for ten minutes, or: hongbao clock confirm")
 	}
 	if e.stats.Broken.Load() > 0 {
-		all = append(all, "ledger: a packet breaks an invariant and is held; run hongbao verify")
+		problems = append(problems, "ledger: a packet breaks an invariant and is held; run hongbao verify")
 	}
-	return all
+	return problems, err == nil
 }
-
-// Ready says whether the store can read and write.
-func (e *Engine) Ready(ctx context.Context) bool { return e.cfg.Store.Health(ctx) == nil }
 
 // nowMillis is the engine's time as entries carry it.
 func (e *Engine) nowMillis() int64 { return e.cfg.Now().UnixMilli() }

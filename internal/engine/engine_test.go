@@ -306,7 +306,7 @@ func TestRefundsWaitWhileTheClockIsInDoubt(t *testing.T) {
 	if p := r.picture(id); p.State == packet.Refunded {
 		t.Fatal("a jump of the clock refunded a packet")
 	}
-	if h := r.Health(t.Context()); len(h) != 1 || !strings.Contains(h[0], "clock") {
+	if h, ready := r.Health(t.Context()); !ready || len(h) != 1 || !strings.Contains(h[0], "clock") {
 		t.Errorf("health %q", h)
 	}
 	r.clock.pass(9 * time.Minute)
@@ -323,10 +323,18 @@ func TestRefundsWaitWhileTheClockIsInDoubt(t *testing.T) {
 	second := r.send("2", 1000, 3)
 	r.clock.jump(48 * time.Hour)
 	round(t, r)
-	r.ConfirmClock()
+	r.Forget()
+	again := open(t, r.dir, r.clock, nil)
+	round(t, again)
+	if p := again.picture(second); p.State == packet.Refunded || again.ClockHolds() {
+		t.Errorf("a restart forgot the alarm: the packet is %s", p.State)
+	}
+	if err := again.ConfirmClock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	round(t, r)
-	if p := r.picture(second); p.State != packet.Refunded {
-		t.Errorf("after an operator's word the packet is %s", p.State)
+	if p := r.picture(second); p.State != packet.Refunded || !r.ClockHolds() {
+		t.Errorf("after an operator's word at another process the packet is %s", p.State)
 	}
 }
 
@@ -589,6 +597,19 @@ func TestTwoEngines(t *testing.T) {
 	if err := b.Hold(t.Context(), id, "x"); err != nil {
 		t.Fatal(err)
 	}
+	if p, err := a.Fresh(t.Context(), id); err != nil || p.State != packet.Held {
+		t.Errorf("compared now: %+v, %v", p, err)
+	}
+	if err := b.Release(t.Context(), id, "x"); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(time.Second)
+	if p := a.picture(id); p.State != packet.Open {
+		t.Errorf("a second later the packet is %s", p.State)
+	}
+	if err := b.Hold(t.Context(), id, "x"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := a.claim(id, "zhou", 0); fault.CodeOf(err) != fault.Held {
 		t.Errorf("held by the other engine: %v", err)
 	}
@@ -736,18 +757,59 @@ func TestSettingsAndKeys(t *testing.T) {
 	if got := fmt.Sprint(keys()); got != "[second key k1s]" {
 		t.Errorf("keys after the overlap: %s", got)
 	}
-	m, _ := r.Merchant(ctx, mchID)
-	changed := m.Merchant
-	changed.Settings.LifeHours = 3
-	if err := r.UpdateMerchant(ctx, changed); err != nil {
-		t.Fatal(err)
-	}
-	if m, _ = r.Merchant(ctx, mchID); m.Settings.LifeHours != 3 {
-		t.Errorf("settings %+v", m.Settings)
-	}
 	merchants, books, err := r.Merchants(ctx)
 	if err != nil || len(merchants) != 1 || books[0].Balance != 1_000_000 {
 		t.Errorf("merchants %+v, %+v, %v", merchants, books, err)
+	}
+}
+
+// TestRetiredKeys: an API key that has ended is kept for explanations, in a sandbox
+// alone, and never among the keys that verify.
+func TestRetiredKeys(t *testing.T) {
+	t.Parallel()
+	for env, want := range map[packet.Environment]string{
+		packet.Sandbox: "[key 6] retired [key 5 key 4 key 3 key 2]", packet.Production: "[key 6] retired []",
+	} {
+		r := setup(t, func(c *engine.Config) { c.Environment = env })
+		for i := range 7 {
+			if _, err := r.AddAPIKey(t.Context(), mchID, fmt.Sprint("key ", i), 0); err != nil {
+				t.Fatal(err)
+			}
+			r.clock.pass(time.Second)
+		}
+		m, err := r.Merchant(t.Context(), mchID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets := func(keys []engine.APIKey) (all []string) {
+			for _, k := range keys {
+				all = append(all, k.Secret)
+			}
+			return all
+		}
+		if got := fmt.Sprint(secrets(m.APIKeys), " retired ", secrets(m.Retired)); got != want {
+			t.Errorf("%s: %s, want %s", env, got, want)
+		}
+	}
+}
+
+// TestADamagedKeyMattersWhileItSigns: then its merchant is refused.
+func TestADamagedKeyMattersWhileItSigns(t *testing.T) {
+	t.Parallel()
+	r := setup(t, nil)
+	for _, c := range []struct {
+		id       string
+		notAfter int64
+		want     fault.Code
+	}{{"ended", 1, fault.OK}, {"valid", 0, fault.Internal}} {
+		key := store.Key{MchID: mchID, ID: c.id, Use: store.APIKey, Alg: "v2", Sealed: []byte("damaged"), NotAfter: c.notAfter}
+		if err := r.store.Update(t.Context(), func(tx store.Tx) error { return tx.InsertKey(key) }); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.pass(2 * time.Second)
+		if m, err := r.Merchant(t.Context(), mchID); fault.CodeOf(err) != c.want || m != nil && len(m.Retired) != 0 {
+			t.Errorf("%s: %+v, %v", c.id, m, err)
+		}
 	}
 }
 

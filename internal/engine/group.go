@@ -21,6 +21,8 @@ type group struct {
 	packets  map[packet.ID]*draft
 	accounts map[string]*accountDraft
 	bills    map[billKey]store.Bill // written by this group
+	tickets  map[usedTicket]int64   // used up by this group, and until when that matters
+	sums     map[sumKey]*sumDraft
 
 	rows    rows
 	born    []*live // packets that this group sends
@@ -68,6 +70,8 @@ func (g *group) run(tx store.Tx, orders []*waiting) error {
 		packets:  make(map[packet.ID]*draft),
 		accounts: make(map[string]*accountDraft),
 		bills:    make(map[billKey]store.Bill),
+		tickets:  make(map[usedTicket]int64),
+		sums:     make(map[sumKey]*sumDraft),
 	}
 	if err := g.lock(orders); err != nil {
 		return err
@@ -92,7 +96,11 @@ func (g *group) lock(orders []*waiting) error {
 		}
 		p := g.e.live.find(id)
 		if p == nil || p.seq() != seqs[i] {
-			if p, err = g.e.read(g.tx, id); err != nil {
+			row, err := g.tx.Packet(id)
+			if err != nil {
+				return err
+			}
+			if p, err = g.e.read(g.tx, &row); err != nil {
 				return err
 			}
 		}
@@ -121,12 +129,6 @@ func named(orders []*waiting) (ids []packet.ID, mchIDs []string) {
 		}
 	}
 	return slices.Sorted(maps.Keys(packets)), slices.Sorted(maps.Keys(accounts))
-}
-
-func (p *live) seq() uint64 {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.head.Seq
 }
 
 // packet returns the draft of a packet that was locked, or NotFound.
@@ -202,10 +204,17 @@ func (g *group) write() error {
 		}
 	}
 	g.witness = newWitness(&g.rows)
+	for t, expires := range g.tickets {
+		if err := g.tx.UseTicket(t.mchID, t.jti, expires, g.now); err != nil {
+			return err
+		}
+		g.witness.ticket = t
+	}
 	for _, step := range []func() error{
 		func() error { return g.tx.UpdateHeads(g.rows.heads) },
 		func() error { return g.tx.UpdateAccounts(g.rows.accounts) },
 		func() error { return g.tx.InsertBills(g.rows.bills) },
+		func() error { return g.tx.SaveDaySums(g.changedSums()) },
 		func() error { return g.tx.InsertPackets(g.rows.packets) },
 		func() error { return g.tx.InsertClaims(g.rows.claims) },
 		func() error { return g.tx.InsertEntries(g.rows.entries) },
@@ -221,8 +230,10 @@ func (g *group) write() error {
 
 // remember makes what was committed memory, and tells who waits for it.
 func (g *group) remember() {
+	now := int64(g.e.cfg.Elapsed())
 	for _, d := range g.packets {
 		d.base.commit(d)
+		d.base.compared.Store(now)
 		g.e.live.put(d.base)
 	}
 	for _, p := range g.born {
@@ -251,9 +262,10 @@ func (g *group) forget() {
 
 // witness is the one row that tells whether a group was committed.
 type witness struct {
-	claim *packet.Claim
-	entry *packet.Entry
-	book  *ledger.Entry
+	claim  *packet.Claim
+	entry  *packet.Entry
+	book   *ledger.Entry
+	ticket usedTicket // where no book was written to
 }
 
 func newWitness(r *rows) (w witness) {
@@ -289,6 +301,8 @@ func (w witness) written(tx store.Tx) (bool, error) {
 		}
 		entries, err := tx.AccountEntries(w.book.MchID, w.book.Seq-1, 1)
 		return len(entries) > 0 && entries[0].Hash == w.book.Hash, err
+	case w.ticket != usedTicket{}:
+		return tx.TicketUsed(w.ticket.mchID, w.ticket.jti)
 	default:
 		return false, nil // it wrote nothing, so nothing is lost by doing it again
 	}

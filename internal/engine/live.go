@@ -5,8 +5,9 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
-	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/split"
@@ -21,7 +22,9 @@ type live struct {
 	id     packet.ID
 	listID string
 	terms  *packet.Terms
-	shares []money.Fen
+	shares []money.Fen // nil if the packet is broken
+
+	compared atomic.Int64 // when it was last seen to be what the database holds, on the elapsed clock
 
 	mu     sync.RWMutex // guards all below; only committers write
 	head   packet.Head
@@ -39,6 +42,19 @@ func (p *live) share(c packet.Claimant) (packet.Claim, bool) {
 		return packet.Claim{}, false
 	}
 	return p.claims[slot], true
+}
+
+func (p *live) seq() uint64 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.head.Seq
+}
+
+// ended says that no share of the packet will change hands any more.
+func (p *live) ended() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.head.Ended
 }
 
 // state returns the head and the claims up to it.
@@ -61,14 +77,10 @@ func (p *live) commit(d *draft) {
 }
 
 // newLive makes a packet in memory from its rows and checks them against each
-// other. A packet whose rows contradict each other is returned broken, not refused,
-// so that it can be looked at and held.
-func newLive(v *vault.Vault, env packet.Environment, row *store.Packet, claims []packet.Claim) (*live, error) {
+// other. A packet whose rows contradict each other, or whose split cannot be drawn,
+// is broken, not refused: it can be looked at, and takes no claims.
+func newLive(v *vault.Vault, env packet.Environment, row *store.Packet, claims []packet.Claim, entries []packet.Entry) *live {
 	id := row.Head.ID
-	secret, err := openSecret(v, id, row.Secret)
-	if err != nil {
-		return nil, err
-	}
 	p := &live{
 		id:     id,
 		listID: id.ListID(env),
@@ -77,49 +89,55 @@ func newLive(v *vault.Vault, env packet.Environment, row *store.Packet, claims [
 		slots:  make(map[packet.Claimant]int32, len(claims)),
 		claims: claims,
 	}
-	p.shares, err = split.Draw(secret, row.Terms.Split(p.listID))
-	if err != nil {
-		return nil, fmt.Errorf("split of packet %d: %w", id, err)
-	}
 	for i := range claims {
 		claims[i].Payee = nil
 		p.slots[claims[i].Claimant] = int32(claims[i].Slot)
 	}
-	p.broken = p.check()
-	return p, nil
+	p.broken = p.check(v, row.Secret, entries)
+	return p
 }
 
-// check compares head, claims and split.
-func (p *live) check() error {
-	if err := p.head.Check(p.terms); err != nil {
+// check replays the book: it must lead to the head, by hashes, terms and amounts
+// that the split gives. It draws the split.
+func (p *live) check(v *vault.Vault, sealed []byte, entries []packet.Entry) error {
+	head, err := packet.Replay(p.id, p.terms, p.claims, entries)
+	if err != nil {
 		return err
 	}
 	bad := func(reason string) error { return &packet.InvariantError{Packet: p.id, Reason: reason} }
-	if len(p.claims) != p.head.ClaimedNum || len(p.slots) != p.head.ClaimedNum {
-		return bad(fmt.Sprintf("head says %d claims, there are %d by %d claimants", p.head.ClaimedNum, len(p.claims), len(p.slots)))
+	if head != p.head {
+		return bad(fmt.Sprintf("the book leads to entry %d with %d fen claimed, the head says entry %d with %d", head.Seq, head.Claimed, p.head.Seq, p.head.Claimed))
 	}
-	var sum money.Fen
+	secret, err := openSecret(v, p.id, sealed)
+	if err != nil {
+		return bad(err.Error())
+	}
+	shares, err := split.Draw(secret, p.terms.Split(p.listID))
+	if err != nil {
+		return bad(err.Error())
+	}
 	for i := range p.claims {
-		c := &p.claims[i]
-		if c.Slot != i || c.Amount != p.shares[i] {
-			return bad(fmt.Sprintf("claim %d has slot %d and %d fen, the split says %d", i, c.Slot, c.Amount, p.shares[i]))
+		if p.claims[i].Amount != shares[i] {
+			return bad(fmt.Sprintf("slot %d has %d fen, the split says %d", i, p.claims[i].Amount, shares[i]))
 		}
-		sum = sum.Plus(c.Amount)
 	}
-	if sum != p.head.Claimed {
-		return bad(fmt.Sprintf("head says %d fen claimed, claims sum to %d", p.head.Claimed, sum))
+	if len(p.slots) != len(p.claims) {
+		return bad(fmt.Sprintf("%d claims by %d claimants", len(p.claims), len(p.slots)))
 	}
+	p.shares = shares
 	return nil
 }
 
 // memory holds the packets most recently used. An entry may be stale when several
-// processes share a database; whoever writes compares first.
+// processes share a database; whoever writes compares first, and whoever reads
+// believes it for a bounded time (findFresh).
 type memory struct {
-	max int
+	max int // shares of all packets together
 
 	mu      sync.Mutex // guards all below
 	packets map[packet.ID]*list.Element
 	recent  *list.List // of *live, the most recently used in front
+	shares  int
 }
 
 func newMemory(limit int) *memory {
@@ -138,30 +156,37 @@ func (m *memory) find(id packet.ID) *live {
 	return at.Value.(*live) //nolint:forcetypeassert // the list holds nothing else
 }
 
-// put remembers p in place of what was known of the packet.
-func (m *memory) put(p *live) {
+// put remembers p, unless something newer of the packet is known, and returns what
+// is known now: who read before a commit cannot put back what was before it.
+func (m *memory) put(p *live) *live {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if at, ok := m.packets[p.id]; ok {
-		at.Value = p
 		m.recent.MoveToFront(at)
-		return
+		known := at.Value.(*live) //nolint:forcetypeassert // the list holds nothing else
+		if known.seq() >= p.seq() {
+			return known
+		}
+		at.Value = p
+		return p
 	}
 	m.packets[p.id] = m.recent.PushFront(p)
-	if m.recent.Len() > m.max {
-		last := m.recent.Back()
-		m.recent.Remove(last)
-		delete(m.packets, last.Value.(*live).id) //nolint:forcetypeassert // the list holds nothing else
+	m.shares += p.weight()
+	for m.shares > m.max && m.recent.Len() > 1 {
+		m.drop(m.recent.Back())
 	}
+	return p
 }
 
-// add remembers p unless the packet is known already, and returns what is known.
-func (m *memory) add(p *live) *live {
-	if known := m.find(p.id); known != nil {
-		return known
-	}
-	m.put(p)
-	return p
+// weight is what a packet takes of the room in memory, in shares: it has some cost
+// of its own, worth a few of them.
+func (p *live) weight() int { return p.terms.Num + 16 }
+
+// drop removes an entry. The caller holds mu.
+func (m *memory) drop(at *list.Element) {
+	p := m.recent.Remove(at).(*live) //nolint:forcetypeassert // the list holds nothing else
+	delete(m.packets, p.id)
+	m.shares -= p.weight()
 }
 
 // forget drops a packet, so that the next use reads it anew.
@@ -169,41 +194,59 @@ func (m *memory) forget(id packet.ID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if at, ok := m.packets[id]; ok {
-		m.recent.Remove(at)
-		delete(m.packets, id)
+		m.drop(at)
 	}
 }
 
+// liveFresh is how long memory is believed about a packet that has not ended: what
+// another process does to it shows this much later at most.
+const liveFresh = time.Second
+
 // find returns a packet from memory or reads it; fault.NotFound if there is none.
 func (e *Engine) find(ctx context.Context, id packet.ID) (*live, error) {
-	if p := e.live.find(id); p != nil {
-		return p, nil
+	return e.findFresh(ctx, id, liveFresh)
+}
+
+// findFresh is find with memory believed for at most age. Of a packet that has
+// ended it is believed for ever, but for returns, which only age 0 looks for.
+func (e *Engine) findFresh(ctx context.Context, id packet.ID, age time.Duration) (*live, error) {
+	now := e.cfg.Elapsed()
+	known := e.live.find(id)
+	if known != nil && age > 0 && (known.ended() || now-time.Duration(known.compared.Load()) < age) {
+		return known, nil
 	}
 	var p *live
-	err := e.view(ctx, "read packet", func(r store.Reader) (err error) {
-		p, err = e.read(r, id)
+	err := e.view(ctx, "read packet", func(r store.Reader) error {
+		row, err := r.Packet(id)
+		if err != nil {
+			return err
+		}
+		if known != nil && known.seq() == row.Head.Seq {
+			p = known
+			return nil
+		}
+		p, err = e.read(r, &row)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return e.live.add(p), nil
+	p.compared.Store(int64(now))
+	return e.live.put(p), nil
 }
 
-// read reads a packet whole.
-func (e *Engine) read(r store.Reader, id packet.ID) (*live, error) {
-	row, err := r.Packet(id)
-	if err != nil {
-		return nil, err
-	}
+// read reads the rest of a packet whose row was read.
+func (e *Engine) read(r store.Reader, row *store.Packet) (*live, error) {
+	id := row.Head.ID
 	claims, err := r.Claims(id, 0)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newLive(e.cfg.Vault, e.cfg.Environment, &row, claims)
+	entries, err := r.Entries(id)
 	if err != nil {
-		return nil, &fault.Error{Op: "read packet", Code: fault.Internal, Err: err}
+		return nil, err
 	}
+	p := newLive(e.cfg.Vault, e.cfg.Environment, row, claims, entries)
 	if p.broken != nil {
 		e.stats.Broken.Add(1)
 		e.log.Error("a packet breaks an invariant", "packet", int64(id), "reason", p.broken.Error())

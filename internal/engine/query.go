@@ -37,18 +37,33 @@ func (p *Picture) Share(c packet.Claimant) (packet.Claim, bool) {
 	return packet.Claim{}, false
 }
 
-// Packet returns a packet as it was last committed here; NotFound if there is none.
+// Packet returns a packet as it was last committed, by this process or, up to a
+// second ago, by another; NotFound if there is none. One that breaks an invariant is
+// Held.
 func (e *Engine) Packet(ctx context.Context, id packet.ID) (*Picture, error) {
 	p, err := e.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
+	return e.picture(p), nil
+}
+
+func (e *Engine) picture(p *live) *Picture {
 	head, claims, broken := p.state()
 	state := head.State(p.terms, e.nowMillis())
 	if broken != nil {
 		state = packet.Held
 	}
-	return &Picture{ListID: p.listID, Terms: p.terms, Head: head, Claims: claims, State: state}, nil
+	return &Picture{ListID: p.listID, Terms: p.terms, Head: head, Claims: claims, State: state}
+}
+
+// Fresh is Packet, compared with the database now.
+func (e *Engine) Fresh(ctx context.Context, id packet.ID) (*Picture, error) {
+	p, err := e.findFresh(ctx, id, 0)
+	if err != nil {
+		return nil, err
+	}
+	return e.picture(p), nil
 }
 
 // Proof is what makes a split checkable: all but the secret from the start, the
@@ -101,9 +116,10 @@ type Report struct {
 
 // ReportClaim is one claim of a report. Openid is empty once it was erased.
 type ReportClaim struct {
-	Openid string
-	Amount money.Fen
-	At     int64 // milliseconds
+	Openid   string
+	Amount   money.Fen
+	At       int64 // milliseconds
+	Returned bool  // it could not be paid and went back to the merchant
 }
 
 // Query reports on the packet that a bill number sent; NotFound if there is none.
@@ -149,13 +165,20 @@ func (e *Engine) report(r store.Reader, id packet.ID) (Report, error) {
 		State:   row.Head.State(&row.Terms, now),
 		Overdue: !row.Head.Ended && now >= row.Terms.ExpiresAt,
 	}
-	for i := range claims {
-		rep.Claims = append(rep.Claims, ReportClaim{e.openid(&row.Terms, &claims[i]), claims[i].Amount, claims[i].At})
-	}
+	returned := make(map[string]bool)
 	for _, entry := range entries {
 		if entry.Amount > 0 && (entry.Kind == ledger.Refund || entry.Kind == ledger.Return) {
 			rep.RefundedAt = entry.At
 		}
+		if entry.Kind == ledger.Return {
+			returned[entry.Note] = true
+		}
+	}
+	for i := range claims {
+		c := &claims[i]
+		rep.Claims = append(rep.Claims, ReportClaim{
+			Openid: e.openid(&row.Terms, c), Amount: c.Amount, At: c.At, Returned: returned[packet.ReturnNote(c.Slot)],
+		})
 	}
 	return rep, nil
 }
@@ -190,16 +213,14 @@ func (e *Engine) Packets(ctx context.Context, mchID string, before packet.ID, li
 func (e *Engine) PayoutOf(ctx context.Context, id packet.ID, who packet.Claimant) (store.Payout, error) {
 	var newest store.Payout
 	err := e.view(ctx, "read payout", func(r store.Reader) error {
-		all, err := r.Payouts(id)
-		for _, p := range all {
-			if p.Claimant == who && p.Generation > newest.Generation {
-				newest = p
-			}
+		all, err := r.PayoutsOf(id, who)
+		if err == nil && len(all) == 0 {
+			return fault.NotFound
+		}
+		if err == nil {
+			newest = all[len(all)-1]
 		}
 		return err
 	})
-	if err == nil && newest.Generation == 0 {
-		err = fault.NotFound
-	}
 	return newest, err
 }

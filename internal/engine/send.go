@@ -36,6 +36,7 @@ type Wish struct {
 	Remark        string
 	Life          time.Duration
 	Providers     string // who vouches for claimants; empty: the configuration's
+	Quota         Quota
 
 	// Compared is what a repeat under the same bill number must equal, in the order
 	// in which differences are reported (docs/api/wire.md#idempotency).
@@ -95,8 +96,9 @@ func (e *Engine) fieldHashes(fields []Field) ([]byte, error) {
 // Send takes the total from the merchant's balance into a new packet and fixes its
 // split. The bill number is the idempotency key: a repeat gives the first answer
 // again, with other fields Conflict. It refuses what no split exists for, with the
-// field of package split; with Funds when the balance is short; with Busy when
-// nothing was done; with Unknown when that cannot be said.
+// field of package split; with DayNum, SeedNum, SeedAmount or DayAmount what is over
+// the quota; with Funds when the balance is short; with Busy when nothing was done;
+// with Unknown when that cannot be said.
 func (e *Engine) Send(ctx context.Context, w Wish) (Sent, error) {
 	fields, err := e.fieldHashes(w.Compared)
 	if err != nil {
@@ -182,6 +184,9 @@ func (o *sendOrder) decide(g *group) error {
 		o.result, err = o.e.replay(bill, w.Compared)
 		return err
 	}
+	if err := g.withinQuota(w, o.live.terms.Seed); err != nil {
+		return err
+	}
 	if g.accounts[w.MchID].book.Balance < w.Total {
 		return &fault.Error{Op: "send", Code: fault.Funds}
 	}
@@ -193,6 +198,7 @@ func (o *sendOrder) decide(g *group) error {
 	o.row.Head, o.live.head = head, head
 	bill = store.Bill{MchID: w.MchID, BillNo: w.BillNo, Packet: head.ID, Fields: o.fields, Link: o.link, At: g.now}
 	g.bills[key] = bill
+	g.count(w, o.live.terms.Seed)
 	g.rows.bills = append(g.rows.bills, bill)
 	g.rows.packets = append(g.rows.packets, o.row)
 	g.rows.entries = append(g.rows.entries, entry)

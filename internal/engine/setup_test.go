@@ -72,6 +72,7 @@ type rig struct {
 	clock *clock
 	store store.Store
 	log   *bytes.Buffer
+	dir   string
 }
 
 // open opens the database in dir; tune may change the engine's configuration.
@@ -85,7 +86,7 @@ func open(t *testing.T, dir string, c *clock, tune func(*engine.Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, clock: c, log: &bytes.Buffer{}}
+	r := &rig{t: t, clock: c, log: &bytes.Buffer{}, dir: dir}
 	cfg := engine.Config{
 		Store: s, Vault: vault.New(vault.Key{1}), Environment: packet.Sandbox, Random: rand.Reader,
 		Log: slog.New(slog.NewTextHandler(&locked{w: r.log}, nil)), Now: c.now, Elapsed: c.since,

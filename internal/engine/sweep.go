@@ -7,7 +7,6 @@ import (
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/ledger"
-	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
 )
 
@@ -21,10 +20,13 @@ const (
 
 // sweeper refunds what nobody claimed once a packet's life is over. A wall clock
 // that jumped would end packets early or late, so the sweeper compares it with a
-// clock that cannot jump, and stops with an alarm while the two disagree.
+// clock that cannot jump, and stops with an alarm while the two disagree. The alarm
+// is a setting of the database: a restart does not forget it, and an operator may
+// take it back (ConfirmClock).
 type sweeper struct {
 	alarm   atomic.Bool
-	wall    time.Time     // of the last round; the sweeper's goroutine alone
+	read    bool          // the setting has been; the sweeper's goroutine alone, as all below
+	wall    time.Time     // of the last round
 	elapsed time.Duration // of the last round
 	calm    time.Duration // since when the clocks agree, on the elapsed clock
 }
@@ -50,74 +52,116 @@ func (e *Engine) sweep(ctx context.Context) {
 // packet that has ended is not due.
 func (e *Engine) sweepRound(ctx context.Context) error {
 	now := e.cfg.Now()
-	if !e.clockHolds(now, e.cfg.Elapsed()) {
-		return nil
+	if err := e.compareClocks(ctx, now, e.cfg.Elapsed()); err != nil || !e.ClockHolds() {
+		return err
 	}
-	at := now.Add(-e.cfg.RefundDelay).UnixMilli()
-	for ctx.Err() == nil {
-		var ids []packet.ID
+	until := now.Add(-e.cfg.RefundDelay).UnixMilli()
+	for last := (store.Deadline{}); ctx.Err() == nil; {
+		var due []store.Deadline
 		if err := e.view(ctx, "sweep", func(r store.Reader) (err error) {
-			ids, err = r.Due(at, sweepBatch)
+			due, err = r.Due(last, until, sweepBatch)
 			return err
 		}); err != nil {
 			return err
 		}
-		done, err := e.expire(ctx, ids)
-		if err != nil || len(ids) < sweepBatch || done == 0 {
-			return err
+		e.expire(ctx, due)
+		if len(due) < sweepBatch {
+			return nil
 		}
+		last = due[len(due)-1] // what could not be refunded is passed over in this round
 	}
 	return nil
 }
 
-// clockHolds compares the two clocks with those of the round before.
-func (e *Engine) clockHolds(wall time.Time, elapsed time.Duration) bool {
+// compareClocks compares the two clocks with those of the round before, and raises
+// or ends the alarm.
+func (e *Engine) compareClocks(ctx context.Context, wall time.Time, elapsed time.Duration) error {
 	s := &e.sweeper
+	if !s.read || s.alarm.Load() { // at the start, and to learn that it was taken back
+		raised, err := e.clockAlarm(ctx)
+		if err != nil {
+			return err
+		}
+		if !s.read {
+			s.calm = elapsed
+		}
+		s.alarm.Store(raised)
+		s.read = true
+	}
 	if !s.wall.IsZero() {
 		drift := wall.Round(0).Sub(s.wall) - (elapsed - s.elapsed)
 		if drift.Abs() > driftMax {
 			s.calm = elapsed
 			if !s.alarm.Swap(true) {
-				e.log.Error("the wall clock was moved; refunds wait", "by", drift.String())
+				e.log.Error("the wall clock was moved; refunds wait. If it is right: hongbao clock confirm", "by", drift.String())
+				if err := e.setClockAlarm(ctx, wall); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	s.wall, s.elapsed = wall.Round(0), elapsed
 	if s.alarm.Load() && elapsed-s.calm >= driftCalm {
-		s.alarm.Store(false)
 		e.log.Info("the clocks agree again; refunds go on")
+		return e.ConfirmClock(ctx)
 	}
-	return !s.alarm.Load()
+	return nil
 }
 
-// ConfirmClock is an operator's word that the wall clock is right: refunds go on.
-func (e *Engine) ConfirmClock() { e.sweeper.alarm.Store(false) }
+func (e *Engine) clockAlarm(ctx context.Context) (raised bool, err error) {
+	err = e.view(ctx, "read clock alarm", func(r store.Reader) error {
+		_, err := r.Setting(store.SettingClockAlarm)
+		raised = err == nil
+		if fault.CodeOf(err) == fault.NotFound {
+			return nil
+		}
+		return err
+	})
+	return raised, err
+}
 
-// expire refunds packets, and says how many of them have ended now.
-func (e *Engine) expire(ctx context.Context, ids []packet.ID) (done int, err error) {
-	waits := make([]*waiting, 0, len(ids))
-	for _, id := range ids {
-		p, err := e.find(ctx, id)
-		if err != nil {
-			return done, err
+func (e *Engine) setClockAlarm(ctx context.Context, since time.Time) error {
+	return e.cfg.Store.Update(ctx, func(tx store.Tx) error {
+		if err := tx.DeleteSetting(store.SettingClockAlarm); err != nil {
+			return err
+		}
+		return tx.InsertSetting(store.SettingClockAlarm, since.UTC().Format(time.RFC3339))
+	})
+}
+
+// ClockHolds says whether the wall clock is believed: what moves money because time
+// has passed waits while it is not.
+func (e *Engine) ClockHolds() bool { return !e.sweeper.alarm.Load() }
+
+// ConfirmClock is an operator's word that the wall clock is right: refunds go on,
+// those of a running server within a second. It is safe to repeat.
+func (e *Engine) ConfirmClock(ctx context.Context) error {
+	err := e.cfg.Store.Update(ctx, func(tx store.Tx) error { return tx.DeleteSetting(store.SettingClockAlarm) })
+	if err == nil {
+		e.sweeper.alarm.Store(false)
+	}
+	return err
+}
+
+// expire refunds packets. What cannot be refunded now is due in the next round too.
+func (e *Engine) expire(ctx context.Context, due []store.Deadline) {
+	waits := make([]*waiting, 0, len(due))
+	for _, d := range due {
+		id := d.Packet
+		p, err := e.sound(ctx, id)
+		if err != nil { // that packet's own affair, which is told where it was found
+			continue
 		}
 		o := &endOrder{id: id, mchID: p.terms.MchID, kind: ledger.Refund, expired: true}
 		w, err := e.lane(id).put(o)
 		if err != nil {
-			break // the lane is full of claims; what is left is due in the next round too
+			break // the lane is full of claims
 		}
 		waits = append(waits, w)
 	}
 	for _, w := range waits {
-		<-w.done
-		switch fault.CodeOf(w.err) {
-		case fault.OK:
-			done++
+		if <-w.done; w.err == nil {
 			e.stats.Refunds.Add(1)
-		case fault.Finished, fault.Expired:
-			done++
-		default: // held since it was read, or not written: due again in the next round
 		}
 	}
-	return done, nil
 }

@@ -51,9 +51,15 @@ const (
 	Conflict     // the bill number was used with other fields; Field names the first
 	Closed       // sending by API is switched off for this merchant
 	Unauthorized // not enabled for this merchant or address
-	AppID        // the appid is not one of the merchant's
+	Relation     // a service provider may not send for this merchant
+	MsgAppID     // a service provider may not deliver under this appid
 	AmountLimit  // total or average outside the bounds
+	Night        // no sending at this hour
 	RateLimit    // over the merchant's rate
+	DayNum       // over the merchant's packets of the day
+	SeedNum      // over the packets of the day to one seed claimant
+	SeedAmount   // over the amount of the day to one seed claimant
+	DayAmount    // over the merchant's amount of the day
 	Funds        // the balance does not cover it
 
 	// What an operator is told.
@@ -74,8 +80,9 @@ var names = [...]string{
 	TicketRefused: "ticket_refused", Held: "held", Finished: "finished", Expired: "expired", NotYours: "not_yours",
 	SlowDown: "slow_down", Refused: "refused", SeedFirst: "seed_first", Busy: "busy", Unknown: "unknown",
 	Malformed: "malformed", Invalid: "invalid", Certificate: "certificate", Signature: "signature", Conflict: "conflict",
-	Closed: "closed", Unauthorized: "unauthorized", AppID: "app_id", AmountLimit: "amount_limit", RateLimit: "rate_limit",
-	Funds: "funds", Internal: "internal",
+	Closed: "closed", Unauthorized: "unauthorized", Relation: "relation", MsgAppID: "msg_app_id", AmountLimit: "amount_limit",
+	Night: "night", RateLimit: "rate_limit", DayNum: "day_num", SeedNum: "seed_num", SeedAmount: "seed_amount",
+	DayAmount: "day_amount", Funds: "funds", Internal: "internal",
 }
 
 // String returns the code's stable name, the one that claimants' programs see.

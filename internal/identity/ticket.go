@@ -23,10 +23,12 @@ const (
 	leeway       = 30      // by which the app's clock may differ from ours
 	jtiMin       = 16
 	jtiMax       = 128
-	hmacKeyMin   = 32 // bytes of an HS256 secret
 	payeeKindMax = 32
 	payeeTextMax = 128 // bytes
 )
+
+// HS256Min bounds the secret of an HS256 key from below, in bytes.
+const HS256Min = 32
 
 // Algorithms of ticket keys.
 const (
@@ -38,7 +40,7 @@ const (
 type Key struct {
 	Alg      string
 	Public   ed25519.PublicKey // EdDSA
-	Secret   []byte            // HS256, at least 32 bytes
+	Secret   []byte            // HS256, at least HS256Min bytes
 	NotAfter time.Time         // zero: no end
 }
 
@@ -149,7 +151,7 @@ func (e *Expect) key(t *jwt.Token) (any, error) {
 		return nil, refused("alg", "the key is for "+k.Alg)
 	case k.Alg == EdDSA:
 		return k.Public, nil
-	case k.Alg == HS256 && len(k.Secret) >= hmacKeyMin:
+	case k.Alg == HS256 && len(k.Secret) >= HS256Min:
 		return k.Secret, nil
 	default:
 		return nil, refused("kid", "the key is too short, or for an algorithm that tickets do not use")

@@ -47,6 +47,13 @@ var listIDPrefix = map[Environment]string{Production: "1000", Sandbox: "9000"}
 // Beijing is the zone of all times and dates on the merchant's wire.
 var Beijing = time.FixedZone("CST", 8*60*60)
 
+// Day returns the date in Beijing of a time in milliseconds, as a number that shows
+// it: 20261124. Quotas are by this day.
+func Day(millis int64) int {
+	year, month, day := time.UnixMilli(millis).In(Beijing).Date()
+	return year*10_000 + int(month)*100 + day
+}
+
 // ListID writes the id as the merchant's wire and the claim page name it,
 // send_listid: 31 digits, "1000" (in a sandbox "9000"), the day in Beijing, the id
 // in 19 digits.

@@ -168,6 +168,9 @@ func (b *book) audit(t *testing.T) {
 	if err := b.head.Check(&b.terms); err != nil {
 		t.Fatal(err)
 	}
+	if h, err := packet.Replay(b.head.ID, &b.terms, b.claims, b.entries); err != nil || h != b.head {
+		t.Fatalf("the book replays to %+v, %v, the head is %+v", h, err, b.head)
+	}
 	var prev packet.Entry
 	var claimed money.Fen
 	ci, ei := 0, 0

@@ -185,13 +185,16 @@ func (h *Head) State(t *Terms, now int64) State {
 // Check says which invariant of a packet's counters is broken, or nil. It is
 // asked before every write and after every read.
 func (h *Head) Check(t *Terms) error {
+	for _, counter := range []money.Fen{h.Claimed, h.Refunded, h.Returned} {
+		if counter < 0 || counter > t.Total { // first, so that no sum below overflows
+			return broken(h, "a counter is out of range: claimed %d, refunded %d, returned %d of %d fen", h.Claimed, h.Refunded, h.Returned, t.Total)
+		}
+	}
 	switch u := h.Unclaimed(t); {
 	case u < 0:
 		return broken(h, "unclaimed is %d fen", u)
 	case h.ClaimedNum < 0 || h.ClaimedNum > t.Num:
 		return broken(h, "%d of %d shares claimed", h.ClaimedNum, t.Num)
-	case h.Claimed < 0 || h.Refunded < 0 || h.Returned < 0:
-		return broken(h, "a counter is negative: claimed %d, refunded %d, returned %d", h.Claimed, h.Refunded, h.Returned)
 	case h.Returned > h.Claimed:
 		return broken(h, "%d fen returned of %d claimed", h.Returned, h.Claimed)
 	case (h.ClaimedNum == 0) != (h.Claimed == 0):

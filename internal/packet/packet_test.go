@@ -2,6 +2,7 @@ package packet_test
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,21 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+func TestDaysAreThoseOfBeijing(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"2026-11-24T15:59:59.999Z": 20261124, "2026-11-24T16:00:00Z": 20261125, "2026-12-31T23:00:00+08:00": 20261231, "1970-01-01T00:00:00Z": 19700101,
+	} {
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := packet.Day(at.UnixMilli()); got != want {
+			t.Errorf("%s is of %d, want %d", text, got, want)
+		}
+	}
+}
+
 func TestNoIDOutsideItsYears(t *testing.T) {
 	t.Parallel()
 	for _, millis := range []int64{-1, 1 << 42} {
@@ -69,10 +85,12 @@ func TestCheckNamesWhatIsBroken(t *testing.T) {
 		t.Errorf("unclaimed %d, want 673", good.Unclaimed(&terms))
 	}
 	for want, spoil := range map[string]func(*packet.Head){
-		"unclaimed is -1 fen":               func(h *packet.Head) { h.Claimed = 1001 },
+		"unclaimed is -1 fen":               func(h *packet.Head) { h.Refunded = 674 },
+		"claimed 1001, refunded 0":          func(h *packet.Head) { h.Claimed = 1001 },
+		"claimed -9223372036854775808":      func(h *packet.Head) { h.Claimed = math.MinInt64 },
 		"4 of 3 shares claimed":             func(h *packet.Head) { h.ClaimedNum = 4 },
 		"-1 of 3 shares claimed":            func(h *packet.Head) { h.ClaimedNum = -1 },
-		"a counter is negative":             func(h *packet.Head) { h.Returned = -1 },
+		"returned -1 of 1000 fen":           func(h *packet.Head) { h.Returned = -1 },
 		"328 fen returned of 327 claimed":   func(h *packet.Head) { h.Returned = 328 },
 		"327 fen claimed in 0 shares":       func(h *packet.Head) { h.ClaimedNum = 0 },
 		"0 fen claimed in 1 shares":         func(h *packet.Head) { h.Claimed = 0 },

@@ -61,7 +61,7 @@ func apply(p store.Payout, a answer, confirm time.Duration, now int64) (store.Pa
 		p.Attempts = 1
 	}
 	p.Operator = !p.State.Final() && (p.Operator || now-p.CreatedAt >= patience.Milliseconds())
-	p.Lease, p.NextCheck = 0, nextCheck(&p, confirm, now)
+	p.NextCheck = nextCheck(&p, confirm, now)
 	p.Version, p.UpdatedAt = p.Version+1, now
 	if p.State == was.State && p.Code == was.Code && p.RailRef == was.RailRef && p.Operator == was.Operator {
 		return p, store.PayoutEvent{}, nil

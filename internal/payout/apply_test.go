@@ -46,9 +46,9 @@ func TestApply(t *testing.T) {
 					want = store.PayoutUnknown
 				}
 			}
-			p := store.Payout{State: from, Version: 3, Attempts: 1, Lease: 5, CreatedAt: 1000}
+			p := store.Payout{State: from, Version: 3, Attempts: 1, CreatedAt: 1000}
 			next, e, err := payout.Apply(p, payout.SourceQuery, r, day, 2000)
-			if err != nil || next.State != want || next.Version != 4 || next.Lease != 0 || next.Operator || next.UpdatedAt != 2000 {
+			if err != nil || next.State != want || next.Version != 4 || next.Operator || next.UpdatedAt != 2000 {
 				t.Errorf("%s after %s: %+v, %v, want %s", name, from, next, err, want)
 			}
 			if next.Mendable != (name == "mendable") {

@@ -2,6 +2,8 @@ package payout_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
@@ -38,6 +40,8 @@ func (c *clock) move(d time.Duration)   { c.moved.Add(int64(d)) }
 // bench is an engine on a database of its own, with one merchant who has money.
 type bench struct {
 	t      *testing.T
+	path   string // of the database
+	config engine.Config
 	clock  *clock
 	store  *hooked
 	engine *engine.Engine
@@ -53,32 +57,56 @@ func newBench(t *testing.T, channel string) *bench {
 
 func newBenchAt(t *testing.T, channel string, c *clock, now func() time.Time, elapsed func() time.Duration) *bench {
 	t.Helper()
-	db, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "hongbao.db"), sqlite.Options{})
+	path := filepath.Join(t.TempDir(), "hongbao.db")
+	db, err := sqlite.Create(t.Context(), path, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(engine.Config{
-		Store: db, Vault: vault.New(vault.Key{1}), Environment: packet.Sandbox,
-		Random: rand.NewChaCha8([32]byte{2}), Log: slog.New(slog.DiscardHandler), Now: now, Elapsed: elapsed,
-		Channel: engine.Channel{Name: channel, Min: 1, Cap: 20_000}, Providers: "sandbox",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{t: t, clock: c, store: &hooked{Store: db}, engine: e}
 	t.Cleanup(func() {
-		e.Close()
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := e.AddMerchant(t.Context(), store.Merchant{MchID: mchID, Name: "test"}); err != nil {
+	b := &bench{t: t, path: path, clock: c, store: &hooked{Store: db}, config: engine.Config{
+		Store: db, Vault: vault.New(vault.Key{1}), Environment: packet.Sandbox,
+		Random: rand.NewChaCha8([32]byte{2}), Log: slog.New(slog.DiscardHandler), Now: now, Elapsed: elapsed,
+		Channel: engine.Channel{Name: channel, Min: 1, Cap: 20_000}, Providers: "sandbox",
+		SweepOff: c != nil, // or it would find the clock moved between two readings
+	}}
+	b.start()
+	if err := b.engine.AddMerchant(t.Context(), store.Merchant{MchID: mchID, Name: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Fund(t.Context(), mchID, 1_000_000, "start"); err != nil {
+	if _, err := b.engine.Fund(t.Context(), mchID, 1_000_000, "start"); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func (b *bench) start() {
+	b.t.Helper()
+	e, err := engine.New(b.config)
+	b.must(err)
+	b.t.Cleanup(e.Close)
+	b.engine = e
+}
+
+// beside is another process on the same database, or the same one after a restart:
+// its engine remembers nothing.
+func (b *bench) beside() *bench {
+	b.t.Helper()
+	other := *b
+	other.start()
+	return &other
+}
+
+// tamper runs SQL on the database behind everybody's back.
+func (b *bench) tamper(statements string, args ...any) {
+	b.t.Helper()
+	db, err := sql.Open("sqlite", b.path)
+	b.must(err)
+	_, err = db.ExecContext(b.t.Context(), statements, args...)
+	b.must(errors.Join(err, db.Close()))
 }
 
 // worker makes a worker that pays through channels, one call after the other.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/fault"
@@ -12,7 +14,7 @@ import (
 )
 
 // NoneName is the channel of packets that are not paid from here: their claims stay
-// due.
+// due, and they are settled once they have ended.
 const NoneName = "none"
 
 // Follow does for one packet what its book and its payouts call for: payouts for
@@ -32,11 +34,11 @@ func (w *Worker) Follow(ctx context.Context, id packet.ID) error {
 	if err != nil {
 		return fmt.Errorf("payout: follow packet %d: %w", int64(id), err)
 	}
-	h := &row.Head
-	if row.Settled || h.ClaimedNum == 0 && !h.Ended || row.Terms.Channel == NoneName {
+	h, pays := &row.Head, row.Terms.Channel != NoneName
+	if row.Settled || !h.Ended && (h.ClaimedNum == 0 || !pays) {
 		return nil
 	}
-	for more := place.Seq < h.Seq; more; { // each turn moves the cursor on, or is the last
+	for more := pays && place.Seq < h.Seq; more; { // each turn moves the cursor on, or is the last
 		if more, err = w.follow(ctx, id); err != nil {
 			return err
 		}
@@ -62,7 +64,7 @@ func (w *Worker) follow(ctx context.Context, id packet.ID) (more bool, err error
 	if len(claims) == 0 {
 		return false, nil
 	}
-	pic, err := w.engine.Packet(ctx, id)
+	pic, err := w.engine.Fresh(ctx, id)
 	if err != nil {
 		return false, fmt.Errorf("payout: follow packet %d: %w", int64(id), err)
 	}
@@ -104,46 +106,48 @@ func queued(pic *engine.Picture, c *packet.Claim, generation int, now int64) sto
 	return store.Payout{
 		Packet: c.Packet, Slot: c.Slot, Generation: generation, Claimant: c.Claimant,
 		MchID: pic.Terms.MchID, Channel: pic.Terms.Channel,
-		RailKey: Key(pic.Terms.MchID, ClaimID(pic.ListID, c.Claimant), generation),
+		RailKey: keyOf(pic, c.Claimant, generation),
 		Amount:  c.Amount, Payee: c.Payee, State: store.PayoutQueued, Version: 1,
 		NextCheck: now, CreatedAt: now, UpdatedAt: now,
 	}
 }
 
 // tidy returns shares whose newest payout was refused for good, and settles the
-// packet when it has ended and every claimed share is paid or returned.
+// packet when it has ended and every claimed share is paid or returned. Before that
+// it compares each payout with its claim: one that was moved to another slot would
+// make an older one the newest.
 func (w *Worker) tidy(ctx context.Context, id packet.ID) error {
 	var row store.Packet
-	var claims []packet.Claim
-	var newest []store.Payout
+	var all []store.Payout
 	if err := w.store.View(ctx, func(r store.Reader) (err error) {
 		if row, err = r.Packet(id); err != nil {
 			return err
 		}
-		if claims, err = r.Claims(id, 0); err != nil {
-			return err
-		}
-		newest, err = newestPayouts(r, id)
+		all, err = r.Payouts(id)
 		return err
 	}); err != nil {
 		return fmt.Errorf("payout: tidy packet %d: %w", int64(id), err)
 	}
-	if row.Head.Held {
+	newest := newestOf(all)
+	if !slices.ContainsFunc(all, refused) && !settles(&row, newest) {
 		return nil
 	}
-	now, closed := w.now(), 0
-	for i := range newest {
-		p := &newest[i]
-		if returns(p, claims, now) {
-			if err := w.giveBack(ctx, p, now); err != nil {
-				return fmt.Errorf("payout: return slot %d of packet %d: %w", p.Slot, int64(id), err)
-			}
-		}
-		if p.Returned || p.State == store.PayoutDone {
-			closed++
+	pic, err := w.engine.Fresh(ctx, id)
+	if err != nil {
+		return fmt.Errorf("payout: tidy packet %d: %w", int64(id), err)
+	}
+	if pic.State == packet.Held { // or it breaks an invariant
+		return nil
+	}
+	for i := range all {
+		if !followsFrom(pic, &all[i]) {
+			return w.distrust(ctx, id, errPayout)
 		}
 	}
-	if !row.Head.Ended || closed < row.Head.ClaimedNum {
+	if err := w.giveBackAll(ctx, pic, newest); err != nil {
+		return err
+	}
+	if !settles(&row, newest) {
 		return nil
 	}
 	// All of this is final, so it is still so in the transaction.
@@ -154,30 +158,48 @@ func (w *Worker) tidy(ctx context.Context, id packet.ID) error {
 	return nil
 }
 
-// newestPayouts lists the newest payout of each claim, by slot.
-func newestPayouts(r store.Reader, id packet.ID) ([]store.Payout, error) {
-	all, err := r.Payouts(id)
-	newest := all[:0]
-	for i := range all { // by slot and generation
+// newestOf lists the newest payout of each share. all is sorted by slot and generation.
+func newestOf(all []store.Payout) (newest []store.Payout) {
+	for i := range all {
 		if i+1 == len(all) || all[i+1].Slot != all[i].Slot {
 			newest = append(newest, all[i])
 		}
 	}
-	return newest, err
+	return newest
 }
 
-// returns says whether a share goes back to the merchant: its newest payout was
-// refused, and the payee cannot mend the reason, or has not done so in time. One that
-// an operator must look at stays where it is.
-func returns(p *store.Payout, claims []packet.Claim, now int64) bool {
-	switch {
-	case p.Returned || p.Operator || !p.State.Final() || p.State == store.PayoutDone:
-		return false
-	case p.Mendable:
-		return p.Slot < len(claims) && now >= mendUntil(&claims[p.Slot])
-	default:
-		return true
+// refused says whether a payout has failed, and nothing has followed from that yet.
+// One that an operator must look at is left to them.
+func refused(p store.Payout) bool {
+	return p.State.Final() && p.State != store.PayoutDone && !p.Returned && !p.Operator
+}
+
+// settles says whether nothing remains to be done for a packet.
+func settles(row *store.Packet, newest []store.Payout) bool {
+	closed := 0
+	for i := range newest {
+		if newest[i].Returned || newest[i].State == store.PayoutDone {
+			closed++
+		}
 	}
+	return row.Head.Ended && (closed >= row.Head.ClaimedNum || row.Terms.Channel == NoneName)
+}
+
+// giveBackAll returns the shares that are to go back to the merchant: the newest
+// payout was refused, and the payee cannot mend the reason, or has not done so in
+// time. While the clock is in doubt, no time is over.
+func (w *Worker) giveBackAll(ctx context.Context, pic *engine.Picture, newest []store.Payout) error {
+	now, sure := w.now(), w.engine.ClockHolds()
+	for i := range newest {
+		p := &newest[i]
+		if !refused(*p) || p.Mendable && !(sure && now >= mendUntil(&pic.Claims[p.Slot])) {
+			continue
+		}
+		if err := w.giveBack(ctx, p, now); err != nil {
+			return fmt.Errorf("payout: return slot %d of packet %d: %w", p.Slot, int64(p.Packet), err)
+		}
+	}
+	return nil
 }
 
 // mendUntil is until when a refused share waits for its payee, in milliseconds.
@@ -186,8 +208,8 @@ func mendUntil(c *packet.Claim) int64 { return c.At + mendWithin.Milliseconds() 
 // giveBack returns a share. A return that was not carried out, or of which that is
 // not known, is found by the next scan.
 func (w *Worker) giveBack(ctx context.Context, p *store.Payout, now int64) error {
-	next := *p
-	next.Returned, next.Version, next.UpdatedAt = true, p.Version+1, now
+	next := changed(p, now)
+	next.Returned = true
 	switch err := w.engine.Return(ctx, next); fault.CodeOf(err) {
 	case fault.OK:
 		*p = next
@@ -202,53 +224,66 @@ func (w *Worker) giveBack(ctx context.Context, p *store.Payout, now int64) error
 
 // Revisit says that a claimant is back. If their share was refused for a reason that
 // they can mend, it is tried again under a new key, within 7 days of the claim;
-// otherwise nothing happens. It is safe to repeat and may be called beside Run.
+// otherwise nothing happens, nor if the last attempt is no older than a pause that
+// grows with each (see pauses). It is safe to repeat and may be called beside Run.
 func (w *Worker) Revisit(ctx context.Context, id packet.ID, who packet.Claimant) error {
-	pic, err := w.engine.Packet(ctx, id)
+	now := w.now()
+	var old store.Payout
+	find := func(r store.Reader) error {
+		old = store.Payout{}
+		if _, err := r.Packet(id); err != nil {
+			return err
+		}
+		all, err := r.Payouts(id)
+		for _, p := range newestOf(all) {
+			if p.Claimant == who && retries(&p, now) {
+				old = p
+			}
+		}
+		return err
+	}
+	if err := w.store.View(ctx, find); err != nil || old.Generation == 0 {
+		return err
+	}
+	pic, err := w.engine.Fresh(ctx, id)
 	if err != nil {
 		return err
 	}
-	now := w.now()
-	var old, next store.Payout
-	plan := func(r store.Reader) error {
-		old, next = store.Payout{}, store.Payout{}
-		newest, err := newestPayouts(r, id)
-		if err != nil {
-			return err
-		}
-		for _, p := range newest {
-			if p.Claimant != who || !retries(&p) {
-				continue
-			}
-			claims, err := r.Claims(id, 0)
-			if err == nil && p.Slot < len(claims) && now < mendUntil(&claims[p.Slot]) {
-				old, next = p, queued(pic, &claims[p.Slot], p.Generation+1, now)
-			}
-			return err
-		}
-		return nil
-	}
-	if err := w.store.View(ctx, plan); err != nil || next.Generation == 0 {
-		return err
-	}
 	err = w.store.Update(ctx, func(tx store.Tx) error {
-		if err := plan(tx); err != nil || next.Generation == 0 {
+		if err := find(tx); err != nil || old.Generation == 0 {
 			return err
+		}
+		if !followsFrom(pic, &old) {
+			return errPayout
+		}
+		c := pic.Claims[old.Slot]
+		c.Payee = old.Payee // memory has none
+		if now >= mendUntil(&c) {
+			return nil
 		}
 		// The refused payout moves on too: a return that was decided on it falls through.
-		old.Version, old.UpdatedAt = old.Version+1, now
-		if err := tx.UpdatePayouts([]store.Payout{old}); err != nil {
+		if err := tx.UpdatePayouts([]store.Payout{changed(&old, now)}); err != nil {
 			return err
 		}
-		return tx.InsertPayouts([]store.Payout{next})
+		return tx.InsertPayouts([]store.Payout{queued(pic, &c, old.Generation+1, now)})
 	})
-	if errors.Is(err, store.ErrStale) { // it was returned or tried again just now
+	switch {
+	case errors.Is(err, errPayout):
+		return w.distrust(ctx, id, errPayout)
+	case errors.Is(err, store.ErrStale): // it was returned or tried again just now
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
-// retries says whether a payout was refused for a reason that the payee can mend.
-func retries(p *store.Payout) bool {
-	return p.State == store.PayoutRefused && p.Mendable && !p.Returned && !p.Operator && p.Generation < generationMax
+// pauses are how old an attempt must be before a visit makes another one: each uses
+// up one of generationMax, and a page that is loaded again and again must not.
+var pauses = [...]time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour}
+
+// retries says whether a visit makes another attempt after a payout: it was refused
+// for a reason that the payee can mend, and they have had time to.
+func retries(p *store.Payout, now int64) bool {
+	pause := pauses[min(p.Generation, len(pauses))-1]
+	return refused(*p) && p.Mendable && p.Generation < generationMax && now-p.CreatedAt >= pause.Milliseconds()
 }

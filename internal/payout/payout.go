@@ -35,9 +35,11 @@
 // # What is checked before money moves
 //
 // The book is hash-chained, its rows are not out of reach: whoever can write to the
-// database could try to redirect a share. So claimant, payee, amount and rail key are
-// computed anew before a payout is made and again before it is first sent; when one
-// of them is not what the packet's book was written for, the packet is held.
+// database could try to redirect a share. So a payout is made, and first sent, only for
+// a claim that stands in a book whose chain the engine has checked, compared with the
+// database just then; claimant, payee, amount and rail key are computed anew. A share
+// returns, and a packet is settled, only when each of its payouts is one that its claim
+// gave rise to. When a row is not what the book was written for, the packet is held.
 package payout
 
 import (
@@ -72,14 +74,16 @@ func Key(mchID, claimID string, generation int) string {
 }
 
 // Word is how far a share has come, in the claim page's one word: held, due, moving,
-// confirm, paid, failed or returned. found is false while there is no payout yet.
+// confirm, paid, failed or returned. found is false while there is no payout yet. A
+// share that waits for an operator is held, whatever its rail said last: nothing that
+// its claimant could do would move it.
 func Word(p store.Payout, found bool) string {
 	switch {
 	case !found:
 		return "due"
 	case p.Returned:
 		return "returned"
-	case p.Held && !p.State.Final():
+	case p.Operator && p.State != store.PayoutDone:
 		return "held"
 	}
 	switch p.State {

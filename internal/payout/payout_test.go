@@ -34,25 +34,28 @@ func TestWord(t *testing.T) {
 		t.Errorf("a share without a payout is %q", got)
 	}
 	for _, c := range []struct {
-		state          store.PayoutState
-		held, returned bool
-		want           string
+		state              store.PayoutState
+		operator, returned bool
+		want               string
 	}{
 		{state: store.PayoutQueued, want: "due"},
-		{state: store.PayoutQueued, held: true, want: "held"},
+		{state: store.PayoutQueued, operator: true, want: "held"},
 		{state: store.PayoutSubmitting, want: "moving"},
 		{state: store.PayoutAccepted, want: "moving"},
 		{state: store.PayoutUnknown, want: "moving"},
+		{state: store.PayoutUnknown, operator: true, want: "held"},
 		{state: store.PayoutCancelling, want: "moving"},
 		{state: store.PayoutAwaiting, want: "confirm"},
+		{state: store.PayoutAwaiting, operator: true, want: "held"},
 		{state: store.PayoutDone, want: "paid"},
-		{state: store.PayoutDone, held: true, want: "paid"},
+		{state: store.PayoutDone, operator: true, want: "paid"},
 		{state: store.PayoutRefused, want: "failed"},
+		{state: store.PayoutRefused, operator: true, want: "held"},
 		{state: store.PayoutCancelled, want: "failed"},
 		{state: store.PayoutRefused, returned: true, want: "returned"},
-		{state: store.PayoutCancelled, returned: true, held: true, want: "returned"},
+		{state: store.PayoutCancelled, returned: true, operator: true, want: "returned"},
 	} {
-		p := store.Payout{State: c.state, Held: c.held, Returned: c.returned}
+		p := store.Payout{State: c.state, Operator: c.operator, Returned: c.returned}
 		if got := payout.Word(p, true); got != c.want {
 			t.Errorf("%+v is %q, want %q", c, got, c.want)
 		}

@@ -85,7 +85,7 @@ func (w *Worker) due(ctx context.Context, now int64) (due []store.Payout, books 
 	})
 	for id, b := range books {
 		if b.err == nil {
-			b.pic, b.err = w.engine.Packet(ctx, id)
+			b.pic, b.err = w.engine.Fresh(ctx, id) // after its rows were read, see trust
 		}
 	}
 	return due, books, err
@@ -118,7 +118,7 @@ func (w *Worker) take(ctx context.Context, r *round, p *store.Payout, b *book) {
 		r.wait(p, fmt.Errorf("payout: packet %d: %w", int64(p.Packet), b.err))
 	case channel == nil:
 		r.wait(p, noChannel(p.Packet, p.Channel))
-	case first && (p.Held || b.held()):
+	case first && b.held():
 		r.wait(p, nil)
 	case first:
 		w.first(ctx, r, p, b, channel)
@@ -156,7 +156,7 @@ func (w *Worker) first(ctx context.Context, r *round, p *store.Payout, b *book, 
 // may be sent again, and only while the rail is sure to remember its key.
 func (w *Worker) again(ctx context.Context, r *round, p *store.Payout, b *book, channel Channel) {
 	body, err := w.engine.Vault().Open(vault.FrozenRequest, vault.PayoutRow(p.Packet, p.Claimant, p.Generation), p.Frozen)
-	if err != nil {
+	if err != nil || p.RailKey != keyOf(b.pic, p.Claimant, p.Generation) { // under another key the rail would pay again
 		r.wait(p, w.distrust(ctx, p.Packet, errPayout))
 		return
 	}
@@ -183,8 +183,7 @@ func changed(p *store.Payout, now int64) store.Payout {
 func (w *Worker) leased(p *store.Payout, now int64) store.Payout {
 	next := changed(p, now)
 	next.Attempts++
-	next.Lease = now + w.lease.Milliseconds()
-	next.NextCheck = next.Lease
+	next.NextCheck = now + w.lease.Milliseconds()
 	return next
 }
 

@@ -18,35 +18,50 @@ var (
 	errPayout = errors.New("a payout is not the one its claim gave rise to")
 )
 
-// trust opens whom a claim is to be paid to, once it is certain that the claim is
-// the one its packet's book was written for: the hashes of claimant and payee are
-// computed anew, and the row is compared with the packet in memory, whose amounts
-// were checked against the split.
+// trust opens whom a claim is to be paid to, if its row is the claim that stands in
+// the packet's book: the row is compared with the packet in memory, whose hashes and
+// amounts were checked when it was read, and the payee with the hash in the book. The
+// picture must be no older than the row, or a claim that another process committed
+// would be missing in it; Engine.Fresh, called after the row was read, sees to that.
 func (w *Worker) trust(pic *engine.Picture, c *packet.Claim) (vault.Payee, error) {
-	payee, err := w.engine.OpenPayee(pic.Terms, c)
-	if err != nil {
-		return vault.Payee{}, err
+	if !inBook(pic, c) {
+		return vault.Payee{}, errClaim
 	}
-	if c.Slot < len(pic.Claims) { // a claim that another process committed may not be in memory
-		if known := &pic.Claims[c.Slot]; known.Claimant != c.Claimant || known.Amount != c.Amount || known.Hash != c.Hash {
-			return vault.Payee{}, errClaim
-		}
-	}
-	return payee, nil
+	return w.engine.OpenPayee(pic.Terms, c)
 }
 
 // trustPayout is trust for a payout that is about to be sent for the first time.
 func (w *Worker) trustPayout(b *book, p *store.Payout) (vault.Payee, error) {
-	if p.Slot >= len(b.claims) {
+	if !followsFrom(b.pic, p) || p.Slot >= len(b.claims) || b.claims[p.Slot].Slot != p.Slot {
 		return vault.Payee{}, errPayout
 	}
-	c, t := &b.claims[p.Slot], b.pic.Terms
-	switch {
-	case c.Slot != p.Slot, c.Claimant != p.Claimant, c.Amount != p.Amount, p.MchID != t.MchID, p.Channel != t.Channel,
-		p.RailKey != Key(t.MchID, ClaimID(b.pic.ListID, c.Claimant), p.Generation):
-		return vault.Payee{}, errPayout
+	return w.trust(b.pic, &b.claims[p.Slot])
+}
+
+// inBook says whether a claim stands in a packet's book as its row has it. Whom the
+// row would pay is not said by that, only whom it should: PayeeHash.
+func inBook(pic *engine.Picture, c *packet.Claim) bool {
+	if c.Slot < 0 || c.Slot >= len(pic.Claims) {
+		return false
 	}
-	return w.trust(b.pic, c)
+	k := &pic.Claims[c.Slot]
+	return k.Packet == c.Packet && k.Slot == c.Slot && k.Seq == c.Seq && k.Claimant == c.Claimant &&
+		k.PayeeHash == c.PayeeHash && k.Amount == c.Amount && k.At == c.At && k.Hash == c.Hash
+}
+
+// followsFrom says whether a payout is an attempt to pay a claim of a packet's book.
+func followsFrom(pic *engine.Picture, p *store.Payout) bool {
+	if p.Slot < 0 || p.Slot >= len(pic.Claims) {
+		return false
+	}
+	c, t := &pic.Claims[p.Slot], pic.Terms
+	return c.Packet == p.Packet && c.Slot == p.Slot && c.Claimant == p.Claimant && c.Amount == p.Amount &&
+		p.MchID == t.MchID && p.Channel == t.Channel && p.RailKey == keyOf(pic, p.Claimant, p.Generation)
+}
+
+// keyOf is the rail key of an attempt to pay somebody's claim.
+func keyOf(pic *engine.Picture, who packet.Claimant, generation int) string {
+	return Key(pic.Terms.MchID, ClaimID(pic.ListID, who), generation)
 }
 
 // distrust holds a packet whose rows do not go together. A packet that has ended

@@ -222,17 +222,27 @@ func TestAPayoutThatWasEditedIsNotSent(t *testing.T) {
 	}
 }
 
-func TestAFrozenRequestThatWasEditedIsNotSent(t *testing.T) {
+// TestAPayoutEditedAfterItWasSentIsNotSentAgain: least of all under another key,
+// which the rail has never seen.
+func TestAPayoutEditedAfterItWasSentIsNotSentAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "rail")
-	r := rail(payouttest.Pay, payouttest.NotArrived)
-	w := b.worker(r)
-	id := b.send(1, "lin")
-	b.settle(w)
-	b.clock.move(time.Minute)
-	b.store.rows = func(p *store.Payout) { p.Frozen[len(p.Frozen)-1] ^= 1 }
-	if _, err := w.Round(t.Context()); err == nil || r.Calls() != 1 || !b.packet(id).Head.Held {
-		t.Errorf("%v, %d calls", err, r.Calls())
+	for name, edit := range map[string]func(*store.Payout){
+		"another request": func(p *store.Payout) { p.Frozen[len(p.Frozen)-1] ^= 1 },
+		"another key":     func(p *store.Payout) { p.RailKey = "HB0" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "rail")
+			r := rail(payouttest.Pay, payouttest.NotArrived)
+			w := b.worker(r)
+			id := b.send(1, "lin")
+			b.settle(w)
+			b.clock.move(time.Minute)
+			b.store.rows = edit
+			if _, err := w.Round(t.Context()); err == nil || r.Calls() != 1 || !b.packet(id).Head.Held {
+				t.Errorf("%v, %d calls", err, r.Calls())
+			}
+		})
 	}
 }
 
@@ -444,6 +454,7 @@ func TestAContradictedRefusalIsNotReturned(t *testing.T) {
 	}})
 	id := b.send(0, "lin")
 	b.settle(w)
+	b.clock.move(time.Minute)
 	b.must(w.Revisit(t.Context(), id, b.claimant(id, "lin")))
 	b.clock.move(payout.MendWithin)
 	b.settle(w)
@@ -511,13 +522,24 @@ func TestAPacketOfAChannelThatIsNotThereWaits(t *testing.T) {
 	}
 }
 
-func TestAPacketThatIsNotPaidFromHereIsLeftAlone(t *testing.T) {
+// TestAPacketThatIsNotPaidFromHere is settled once it has ended, or every scan would
+// come to all such packets there ever were.
+func TestAPacketThatIsNotPaidFromHere(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, payout.NoneName)
-	id := b.send(0, "lin")
-	b.settle(b.worker())
-	if len(b.payouts(id)) != 0 || b.packet(id).Settled {
-		t.Errorf("%d payouts, settled %v", len(b.payouts(id)), b.packet(id).Settled)
+	w := b.worker()
+	finished, open := b.send(0, "lin"), b.send(1, "lin")
+	b.settle(w)
+	if !b.packet(finished).Settled || b.packet(open).Settled {
+		t.Errorf("settled is %v once finished, %v while open", b.packet(finished).Settled, b.packet(open).Settled)
+	}
+	b.end(open)
+	b.settle(w)
+	if left := read(b, func(r store.Reader) ([]packet.ID, error) { return r.Unsettled(0, 9) }); len(left) != 0 {
+		t.Errorf("a scan still comes to %v", left)
+	}
+	if n := len(b.payouts(finished)) + len(b.payouts(open)); n != 0 {
+		t.Errorf("%d payouts", n)
 	}
 }
 
@@ -565,6 +587,7 @@ func TestAReturnGivesWayToARevisit(t *testing.T) {
 	b.settle(w)
 	stale := b.only(id)
 	stale.Returned, stale.Version = true, stale.Version+1
+	b.clock.move(time.Minute)
 	for range 2 { // the second visit finds the new attempt
 		b.must(w.Revisit(t.Context(), id, b.claimant(id, "lin")))
 	}
@@ -583,10 +606,11 @@ func TestARevisitThatChangesNothing(t *testing.T) {
 		who   string
 		after time.Duration
 	}{
-		"of somebody else":       {payouttest.Mend, "wang", 0},
-		"of who is paid":         {payouttest.Pay, "lin", 0},
-		"of who has to confirm":  {payouttest.Confirm, "lin", 0},
-		"of who cannot mend it":  {payouttest.Refuse, "lin", 0},
+		"of somebody else":       {payouttest.Mend, "wang", time.Minute},
+		"of who is paid":         {payouttest.Pay, "lin", time.Minute},
+		"of who has to confirm":  {payouttest.Confirm, "lin", time.Minute},
+		"of who cannot mend it":  {payouttest.Refuse, "lin", time.Minute},
+		"at once":                {payouttest.Mend, "lin", time.Minute - 1},
 		"when 7 days are over":   {payouttest.Mend, "lin", payout.MendWithin},
 		"when it was given back": {payouttest.Mend, "lin", payout.MendWithin + time.Hour},
 	} {
@@ -614,9 +638,11 @@ func TestAShareIsTriedAgainSoOftenOnly(t *testing.T) {
 	w := b.worker(r)
 	id := b.send(0, "lin")
 	for range payout.GenerationMax + 3 {
+		b.clock.move(6 * time.Hour)
 		b.settle(w)
 		b.must(w.Revisit(t.Context(), id, b.claimant(id, "lin")))
 	}
+	b.settle(w)
 	if n := len(b.payouts(id)); n != payout.GenerationMax || len(r.Orders()) != n {
 		t.Errorf("%d attempts, %d keys", n, len(r.Orders()))
 	}
@@ -624,6 +650,30 @@ func TestAShareIsTriedAgainSoOftenOnly(t *testing.T) {
 	b.settle(w)
 	if row := b.packet(id); row.Head.Returned != row.Head.Claimed || !row.Settled {
 		t.Errorf("%d returned", row.Head.Returned)
+	}
+}
+
+// TestVisitsInARowUseUpNoAttempts: between two attempts there is a pause that grows,
+// so that who loads the page again and again can still be paid on the seventh day.
+func TestVisitsInARowUseUpNoAttempts(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "rail")
+	w := b.worker(rail(payouttest.Mend))
+	id := b.send(0, "lin")
+	b.settle(w)
+	for i, pause := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 6 * time.Hour} {
+		for _, step := range []time.Duration{pause - time.Millisecond, time.Millisecond} {
+			b.clock.move(step)
+			b.must(w.Revisit(t.Context(), id, b.claimant(id, "lin")))
+			b.settle(w)
+			want := i + 1
+			if step == time.Millisecond {
+				want++
+			}
+			if n := len(b.payouts(id)); n != want {
+				t.Errorf("%d attempts, %v after attempt %d; want %d", n, pause, i+1, want)
+			}
+		}
 	}
 }
 

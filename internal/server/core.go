@@ -123,7 +123,10 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 		QueueMax: cfg.Limits.QueueMax, BatchMax: cfg.Limits.BatchMax, LiveMax: cfg.Limits.LiveMax,
 		RefundDelay: cfg.RefundDelay(), SweepOff: !sweep,
 	})
-	return c, err
+	if err != nil {
+		return nil, err // a Core without an engine could not be closed
+	}
+	return c, nil
 }
 
 // belongs compares configuration and key with what the database was made with.

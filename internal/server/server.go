@@ -3,13 +3,15 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hongbao.example/hongbao/internal/config"
@@ -39,6 +41,7 @@ type Server struct {
 	worker   *payout.Worker
 	public   *http.Server
 	operator *http.Server
+	panics   atomic.Int64 // of handlers
 
 	publicListener, operatorListener net.Listener
 }
@@ -124,9 +127,13 @@ func (s *Server) newServers(version string) error {
 	if err != nil {
 		return err
 	}
+	authorities, err := readAuthorities(cfg.TLS.ClientCA)
+	if err != nil {
+		return fmt.Errorf("tls: client_ca: %w", err)
+	}
 	merchants := v2.New(v2.Config{
 		Engine: s.Engine, BaseURL: s.baseURL, Log: s.log, Wait: time.Duration(cfg.Limits.RequestWait),
-		Life: time.Duration(cfg.Packets.Life), Address: address,
+		Life: time.Duration(cfg.Packets.Life), Address: address, ClientCA: authorities,
 		Rate: throttle.New(20*cfg.Limits.ClaimsPerS, 40*cfg.Limits.ClaimsPerS),
 	})
 	s.public = s.newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,7 +144,7 @@ func (s *Server) newServers(version string) error {
 		claimants.ServeHTTP(w, r)
 	}))
 	s.public.RegisterOnShutdown(func() { close(stop) })
-	s.operator = s.newServer(ops.New(ops.Config{Engine: s.Engine, Payouts: s.worker, Version: version}))
+	s.operator = s.newServer(ops.New(ops.Config{Engine: s.Engine, Payouts: s.worker, Panics: &s.panics, Version: version}))
 	if cfg.TLS.Cert == "" {
 		return nil
 	}
@@ -153,9 +160,25 @@ func (s *Server) newServers(version string) error {
 	return nil
 }
 
+// readAuthorities reads who may sign client certificates; nil if no file is named.
+func readAuthorities(name string) (*x509.CertPool, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // no authority: no certificate is of one
+	}
+	text, err := os.ReadFile(name) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: no certificate in PEM", name)
+	}
+	return pool, nil
+}
+
 func (s *Server) newServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler: guard{h, s.log, &s.panics}, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
 		ReadHeaderTimeout: headerWait, ReadTimeout: readWait, WriteTimeout: writeWait, IdleTimeout: idleWait,
 		MaxHeaderBytes: headerMax,
 	}
@@ -216,37 +239,4 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}
 	return errors.Join(fatal, err, s.Core.Close(), s.release())
-}
-
-// clientAddress tells where a request comes from. X-Forwarded-For counts only as
-// far as the proxies are trusted: from the right, up to the first that is not.
-func clientAddress(proxies []string) func(*http.Request) string {
-	var trusted []*net.IPNet
-	for _, p := range proxies {
-		if _, n, err := net.ParseCIDR(p); err == nil { // the configuration was checked
-			trusted = append(trusted, n)
-		}
-	}
-	isProxy := func(host string) bool {
-		ip := net.ParseIP(host)
-		for _, n := range trusted {
-			if ip != nil && n.Contains(ip) {
-				return true
-			}
-		}
-		return false
-	}
-	return func(r *http.Request) string {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil {
-			host = r.RemoteAddr
-		}
-		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		for i := len(hops) - 1; i >= 0 && isProxy(host); i-- {
-			if hop := strings.TrimSpace(hops[i]); net.ParseIP(hop) != nil {
-				host = hop
-			}
-		}
-		return host
-	}
 }

@@ -298,6 +298,7 @@ func TestWhatDoesNotBelongTogetherDoesNotStart(t *testing.T) {
 		"instance_key: ":                 func(c *config.Config) { c.InstanceKey = "file:" + config.Secret(filepath.Join(dir, "none.key")) },
 		"listen: ":                       func(c *config.Config) { c.Listen = "127.0.0.1:99999" },
 		"tls: ":                          func(c *config.Config) { c.TLS = config.TLS{Cert: other, Key: other} },
+		"tls: client_ca: ":               func(c *config.Config) { c.TLS = config.TLS{ClientCA: other} },
 	} {
 		c := cfg
 		change(&c)

@@ -10,6 +10,7 @@ import (
 const (
 	SettingEnvironment = "environment"  // packet.Environment, written once
 	SettingFingerprint = "instance_key" // fingerprint of the instance key, written once
+	SettingClockAlarm  = "clock_alarm"  // since when the wall clock is in doubt; absent when it is not
 )
 
 // Packet is a packet as it is stored.
@@ -19,6 +20,12 @@ type Packet struct {
 	Secret  []byte // sealed; the split's secret
 	SeedRef []byte // sealed; the seed's openid, to answer queries with
 	Settled bool
+}
+
+// Deadline is when a packet's life ends. Deadlines are ordered by time, then packet.
+type Deadline struct {
+	At     int64 // milliseconds
+	Packet packet.ID
 }
 
 // HeadUpdate moves a packet's head on from the seq it was read at.
@@ -50,23 +57,15 @@ type Merchant struct {
 	Settings  Settings
 }
 
-// Settings are what an operator may set for one merchant. Stored as JSON; a
-// missing field has its zero value, and zero means the default named here.
-type Settings struct {
-	AppIDs      []string  `json:"app_ids"`               // wxappids the merchant may send under
-	Providers   []string  `json:"providers,omitempty"`   // who vouches for claimants; default: the configuration's
-	LifeHours   int       `json:"life_hours,omitempty"`  // of a packet, 1–72; default 24
-	SendClosed  bool      `json:"send_closed,omitempty"` // sending by API is off
-	HMACOnly    bool      `json:"hmac_only,omitempty"`   // MD5 signatures are refused
-	ErrCodeZero bool      `json:"err_code_0,omitempty"`  // success has err_code 0, not SUCCESS
-	AverageMin  money.Fen `json:"average_min,omitempty"` // of a share; default 100
-	AverageMax  money.Fen `json:"average_max,omitempty"` // of a share; default 20000
-	TotalMax    money.Fen `json:"total_max,omitempty"`   // of a packet; default 100000
-	NumMax      int       `json:"num_max,omitempty"`     // shares of a packet; default 1000
-	SendsPerSec int       `json:"sends_per_s,omitempty"` // rate; default 30, with a burst of twice that; -1: no limit
-	CertPolicy  string    `json:"cert_policy,omitempty"` // off, pinned, ca; default: the environment's
-	CertSHA256  []string  `json:"cert_sha256,omitempty"` // pinned leaf certificates, hex
-	Unlimited   bool      `json:"unlimited,omitempty"`   // quotas off (the demo)
+// DaySum is what a merchant has sent on one day, to one seed claimant or, under the
+// zero Claimant, to all. It is kept for that day only, and only where a quota asks
+// for it.
+type DaySum struct {
+	MchID  string
+	Day    int // packet.Day
+	Seed   packet.Claimant
+	Num    int       // packets; to all: those of a group
+	Amount money.Fen // to one: the average share of each packet, rounded up
 }
 
 // KeyUse is what a key is for.
@@ -139,10 +138,8 @@ type Payout struct {
 	State      PayoutState
 	Version    int   // grows by one with each change
 	Attempts   int   // of submitting or asking
-	NextCheck  int64 // milliseconds; when to look at it again
-	Lease      int64 // milliseconds; until when a worker is at it
+	NextCheck  int64 // milliseconds; when to look at it again; until then a worker may be at it
 	Operator   bool  // waits for an operator
-	Held       bool  // by risk control
 	Mendable   bool  // refused for a reason the payee can mend
 	Returned   bool  // the share went back to the merchant
 	Code       string

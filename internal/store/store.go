@@ -20,6 +20,7 @@
 //	accounts  mch_id                    head of a merchant's book
 //	account_entries mch_id, seq
 //	bills     mch_id, mch_billno        bill number → packet and first answer
+//	day_sums  mch_id, day, seed         what was sent today, where there is a quota
 //	merchants, keys, settings, tickets
 //
 // # Locks
@@ -53,6 +54,9 @@ var (
 	ErrUnknown = errors.New("store: the fate of the commit is unknown")
 )
 
+// ForgetMax bounds how many sums of earlier days one sum of today costs.
+const ForgetMax = 1000
+
 // Store is a database. All methods may be called from several goroutines.
 type Store interface {
 	// Update runs f in a read-write transaction and commits it durably. f's own
@@ -70,20 +74,11 @@ type Store interface {
 // Reader reads. A single row that does not exist is fault.NotFound; lists are
 // empty. Results belong to the caller.
 type Reader interface {
-	SettingReader
-	MerchantReader
-	PacketReader
-	PayoutReader
-}
-
-// SettingReader reads what is true of the whole database.
-type SettingReader interface {
 	// Setting returns the value under name.
 	Setting(name string) (string, error)
-}
+	// TicketUsed tells whether a claim ticket is marked as used up.
+	TicketUsed(mchID string, jti [16]byte) (bool, error)
 
-// MerchantReader reads merchants, their keys and their books.
-type MerchantReader interface {
 	Merchant(mchID string) (Merchant, error)
 	// Merchants lists all merchants by mch_id.
 	Merchants() ([]Merchant, error)
@@ -97,10 +92,10 @@ type MerchantReader interface {
 	Bill(mchID, billNo string) (Bill, error)
 	// Bills lists up to limit bills after a bill number, ascending.
 	Bills(mchID, after string, limit int) ([]Bill, error)
-}
+	// DaySum returns what a merchant has sent on a day; a sum of nothing if there is
+	// no row.
+	DaySum(mchID string, day int, seed packet.Claimant) (DaySum, error)
 
-// PacketReader reads packets and their books.
-type PacketReader interface {
 	Packet(id packet.ID) (Packet, error)
 	// Packets lists up to limit packets with ids above after, ascending.
 	Packets(after packet.ID, limit int) ([]Packet, error)
@@ -111,13 +106,10 @@ type PacketReader interface {
 	Claims(id packet.ID, after uint64) ([]packet.Claim, error)
 	// Entries lists the other entries of a packet's book, by seq.
 	Entries(id packet.ID) ([]packet.Entry, error)
-	// Due lists up to limit packets that are neither ended nor held and whose life
-	// ended at or before a time (milliseconds), the longest overdue first.
-	Due(at int64, limit int) ([]packet.ID, error)
-}
+	// Due lists up to limit packets that are neither ended nor held and whose deadline
+	// is above after and not later than until (milliseconds), the earliest first.
+	Due(after Deadline, until int64, limit int) ([]Deadline, error)
 
-// PayoutReader reads what workers do about claims.
-type PayoutReader interface {
 	// Follower returns a worker's place in a packet's book; the zero place if it
 	// has none yet.
 	Follower(id packet.ID, worker string) (Follower, error)
@@ -126,6 +118,8 @@ type PayoutReader interface {
 	Unsettled(after packet.ID, limit int) ([]packet.ID, error)
 	// Payouts lists a packet's payouts by slot and generation.
 	Payouts(id packet.ID) ([]Payout, error)
+	// PayoutsOf lists the payouts of one claimant's share by generation.
+	PayoutsOf(id packet.ID, claimant packet.Claimant) ([]Payout, error)
 	// PayoutsDue lists up to limit payouts that are not final, wait for no operator
 	// and have NextCheck at or before a time (milliseconds), the oldest first.
 	PayoutsDue(at int64, limit int) ([]Payout, error)
@@ -163,6 +157,9 @@ type Tx interface {
 	InsertAccountEntries([]ledger.Entry) error
 	// InsertBills adds bills. ErrStale if a bill number exists.
 	InsertBills([]Bill) error
+	// SaveDaySums adds sums of a day, or replaces them. With each, up to ForgetMax sums
+	// of the merchant's earlier days are forgotten, the oldest first.
+	SaveDaySums([]DaySum) error
 
 	// SaveFollower moves a worker on from the place it was read at; the fence of the
 	// new place is the store's to set. ErrStale if another one has moved it.
@@ -177,6 +174,8 @@ type Tx interface {
 
 	// InsertSetting sets a name once. ErrStale if it is set.
 	InsertSetting(name, value string) error
+	// DeleteSetting unsets a name; it may be unset.
+	DeleteSetting(name string) error
 	// InsertMerchant adds a merchant with an empty account. ErrStale if it exists.
 	InsertMerchant(Merchant) error
 	// UpdateMerchant replaces a merchant's name and settings. fault.NotFound if there
@@ -186,6 +185,9 @@ type Tx interface {
 	InsertKey(Key) error
 	// RetireKeys sets the end of life of a merchant's keys of one use that end later.
 	RetireKeys(mchID string, use KeyUse, notAfter int64) error
+	// RetireKey does that to one key. An id that the merchant has no key of is none to
+	// retire, and no error.
+	RetireKey(mchID, id string, notAfter int64) error
 	// UseTicket marks a claim ticket as used up until its expiry (milliseconds),
 	// and forgets those of the merchant that expired before now. ErrStale if it is
 	// used.

@@ -33,10 +33,7 @@ func hide(f fmt.State) {
 	_, _ = io.WriteString(f, secret) // a formatter has nobody to tell
 }
 
-const (
-	keyTextSize = 43  // characters of base64url without padding
-	keyFileMax  = 256 // bytes that are read of a key file
-)
+const keyTextSize = 43 // characters of base64url without padding
 
 // NewKey draws an instance key.
 func NewKey() (k Key) {
@@ -55,37 +52,10 @@ func ParseKey(text string) (Key, error) {
 	return Key(b), nil
 }
 
-// ReadKey reads an instance key from the file that WriteKey wrote. It refuses a
-// file that anybody but its owner has rights on, since whoever read it can sign
-// links and open every sealed column.
-func ReadKey(file string) (Key, error) {
-	f, err := os.Open(file) //nolint:gosec // the operator names the file
-	if err != nil {
-		return Key{}, fmt.Errorf("vault: instance key: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	info, err := f.Stat()
-	if err != nil {
-		return Key{}, fmt.Errorf("vault: instance key: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return Key{}, fmt.Errorf("vault: instance key: others have rights on %s (mode %04o): type chmod 600 %q", file, mode, file)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, keyFileMax))
-	if err != nil {
-		return Key{}, fmt.Errorf("vault: instance key: %w", err)
-	}
-	k, err := ParseKey(string(text))
-	if err != nil {
-		return Key{}, fmt.Errorf("%s: %w", file, err)
-	}
-	return k, nil
-}
-
 // WriteKey writes k to a new file of mode 0600, one line of text, and makes it
 // durable. It never overwrites: the key that stood there may be the only one that
 // opens a database. A file that could not be written whole is removed; if the
-// machine stops just then, a short file is left, which ReadKey refuses.
+// machine stops just then, a short file is left, which ParseKey refuses.
 func WriteKey(file string, k Key) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -93,7 +63,7 @@ func WriteKey(file string, k Key) error {
 	}
 	_, err = f.WriteString(base64.RawURLEncoding.EncodeToString(k[:]) + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = syncFolder(filepath.Dir(file))
+		err = SyncFolder(filepath.Dir(file))
 	}
 	if err != nil {
 		return fmt.Errorf("vault: instance key: %w", errors.Join(err, os.Remove(file)))
@@ -101,9 +71,10 @@ func WriteKey(file string, k Key) error {
 	return nil
 }
 
-// syncFolder makes the name of a new file in a folder durable.
-func syncFolder(name string) error {
-	d, err := os.Open(name) //nolint:gosec // the operator names the file
+// SyncFolder makes the names in a folder durable: an instance key that vanished with
+// the power would take the database with it.
+func SyncFolder(name string) error {
+	d, err := os.Open(name) //nolint:gosec // the operator names the folder
 	if err != nil {
 		return err
 	}

@@ -53,9 +53,11 @@ import (
 
 // What bounds one process.
 const (
-	bodyMax    = 64 << 10         // bytes of a request's body
-	streamsMax = 10_000           // streams of events at the same time
-	beat       = 15 * time.Second // between signs of life in a stream
+	bodyMax      = 64 << 10         // bytes of a request's body
+	streamsMax   = 10_000           // streams of events at the same time
+	streamsOfOne = streamsMax / 10  // of one address, behind which a carrier's phones may be
+	postersMax   = 1000             // kept
+	beat         = 15 * time.Second // between signs of life in a stream
 )
 
 // Payouts is the worker that pays claimed shares.
@@ -87,7 +89,8 @@ type handler struct {
 	sessions *identity.Sessions
 	sandbox  identity.Sandbox
 	origins  *http.CrossOriginProtection
-	streams  chan struct{} // holds one token for each stream of events
+	streams  *streams
+	posters  *posters
 	beat     time.Duration
 }
 
@@ -116,7 +119,8 @@ func newHandler(cfg Config) (*handler, error) {
 		site:     s,
 		sessions: identity.NewSessions(cfg.Engine.Vault().SessionKey(), env == packet.Production || overTLS(cfg.BaseURL)),
 		origins:  http.NewCrossOriginProtection(),
-		streams:  make(chan struct{}, streamsMax),
+		streams:  newStreams(),
+		posters:  newPosters(),
 		beat:     beat,
 	}
 	if env == packet.Sandbox {

@@ -233,7 +233,7 @@ func TestPayoutIsTold(t *testing.T) {
 		revisits int
 	}{
 		"queued":    {store.PayoutQueued, nil, "due", "已归你，等待打款", 0},
-		"on hold":   {store.PayoutQueued, func(p *store.Payout) { p.Held = true }, "held", "金额已归你，打款前需要核实", 0},
+		"on hold":   {store.PayoutQueued, func(p *store.Payout) { p.Operator = true }, "held", "金额已归你，打款前需要核实", 0},
 		"sent":      {store.PayoutSubmitting, nil, "moving", "打款途中", 0},
 		"awaiting":  {store.PayoutAwaiting, nil, "confirm", "还差一步到账", 0},
 		"done":      {store.PayoutDone, nil, "paid", "沙箱红包，没有真实到账", 0},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"hongbao.example/hongbao/internal/fault"
@@ -27,12 +28,11 @@ func (x *exchange) events() error {
 	if err != nil {
 		return err
 	}
-	select {
-	case x.h.streams <- struct{}{}:
-		defer func() { <-x.h.streams }()
-	default:
-		return fault.Busy
+	address := x.h.cfg.Address(x.r)
+	if err := x.h.streams.enter(address); err != nil {
+		return err
 	}
+	defer x.h.streams.leave(address)
 	x.w.Header().Set("Content-Type", "text/event-stream")
 	x.w.Header().Set("X-Accel-Buffering", "no") // or a proxy keeps events until there are enough of them
 	x.w.WriteHeader(http.StatusOK)
@@ -48,6 +48,41 @@ func (x *exchange) events() error {
 	})
 	s.run()
 	return nil
+}
+
+// streams counts the streams that run, so that one address cannot take all places.
+type streams struct {
+	mu   sync.Mutex // guards all below
+	all  int
+	from map[string]int // by address
+}
+
+func newStreams() *streams { return &streams{from: make(map[string]int)} }
+
+// enter takes a place: SlowDown if the address has its part of them, Busy if there
+// is none.
+func (s *streams) enter(address string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.from[address] >= streamsOfOne:
+		return fault.SlowDown
+	case s.all >= streamsMax:
+		return fault.Busy
+	}
+	s.all++
+	s.from[address]++
+	return nil
+}
+
+// leave gives a place back.
+func (s *streams) leave(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.from[address]--; s.from[address] == 0 {
+		delete(s.from, address)
+	}
 }
 
 // after is the id of the last event that the reader has seen: 0 if none. What a
@@ -106,8 +141,10 @@ func (s *stream) run() {
 	}
 }
 
-// news adds to text what the reader has not seen. ended says that the end is among
-// it: it is told to everybody who asks after it.
+// news adds to text what the reader has not seen. ended says that nothing follows,
+// most often because the end is among it: that is told to everybody who asks after
+// it. A packet that has ended and is held breaks an invariant; what its end was
+// cannot be told.
 func (s *stream) news(text []byte) (_ []byte, ended bool) {
 	claims, head := s.x.pic.Claims, &s.x.pic.Head
 	for i := s.next; i < len(claims) && !s.viewer.has && s.viewer.signedIn; i++ {
@@ -117,13 +154,16 @@ func (s *stream) news(text []byte) (_ []byte, ended bool) {
 		c := &claims[s.next]
 		text = event(text, "claim", c.Seq, list(c, s.viewer.has))
 	}
-	if !head.Ended {
+	switch {
+	case !head.Ended:
 		return text, false
+	case s.x.pic.State == packet.Held:
+		return text, true
 	}
 	end := ending{State: "finished", Claimed: head.ClaimedNum, Num: s.x.pic.Terms.Num}
 	seq := head.Seq
 	if end.Claimed == end.Num {
-		seq = claims[end.Num-1].Seq // returns may stand after it
+		seq = claims[len(claims)-1].Seq // returns may stand after it
 	} else {
 		end.State = "expired"
 	}

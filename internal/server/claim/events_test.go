@@ -248,6 +248,44 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
+// TestStreamsToOneAddressAreBounded: who takes all they can get leaves places for
+// everybody else.
+func TestStreamsToOneAddressAreBounded(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, terms{})
+	s := b.send(3)
+	for range claim.StreamsOfOne {
+		if err := claim.TakeStream(b.handler, "127.0.0.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := b.browser().get(s.path + "/events")
+	b.refused(a, http.StatusTooManyRequests, "slow_down")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("not told when to try again")
+	}
+	if err := claim.TakeStream(b.handler, "127.0.0.2"); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+}
+
+// TestEventsOfABrokenPacketEnd: a packet that has ended and lacks a row is held; its
+// stream tells the claims there are and stops.
+func TestEventsOfABrokenPacketEnd(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, terms{database: "hb.db"})
+	s := b.send(3)
+	for i, who := range []string{seed, "ann", "ben"} {
+		if _, err := b.engine.Claim(t.Context(), s.ID, engine.Person{Space: appID, Subject: who}, i-1, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.loses("DELETE FROM claims WHERE slot = 2")
+	reading := b.browser().events(s.path + "/events")
+	reading.want("claim 2", "claim 3")
+	reading.ended()
+}
+
 func TestEventsAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, terms{})

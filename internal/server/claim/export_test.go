@@ -2,6 +2,7 @@ package claim
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"hongbao.example/hongbao/internal/fault"
@@ -16,12 +17,20 @@ func NewWithBeat(cfg Config, beat time.Duration) (http.Handler, error) {
 	return h, err
 }
 
-// FillStreams takes all places for readers of events but left.
+// StreamsOfOne bounds the streams of events to one address.
+const StreamsOfOne = streamsOfOne
+
+// FillStreams takes all places for readers of events but left, each for an address of
+// its own.
 func FillStreams(h http.Handler, left int) {
-	full := h.(*handler) //nolint:forcetypeassert // New returns nothing else
-	for range streamsMax - left {
-		full.streams <- struct{}{}
+	for i := range streamsMax - left {
+		_ = TakeStream(h, strconv.Itoa(i))
 	}
+}
+
+// TakeStream takes a place for a reader of events.
+func TakeStream(h http.Handler, address string) error {
+	return h.(*handler).streams.enter(address) //nolint:forcetypeassert // New returns nothing else
 }
 
 // Phrases are the texts of the pages; Files the templates that use them.

@@ -7,6 +7,7 @@ import (
 	"image/draw"
 	"image/png"
 	"net/http"
+	"sync"
 
 	"rsc.io/qr"
 )
@@ -49,19 +50,50 @@ const (
 	posterGold
 )
 
-// poster draws the QR code on a red card, to be kept or printed.
+// poster shows the QR code on a red card, to be kept or printed.
 func (x *exchange) poster() error {
-	c, err := x.code()
-	if err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	if err := png.Encode(&out, drawPoster(c)); err != nil {
-		return err
+	text, ok := x.h.posters.find(x.token)
+	if !ok {
+		c, err := x.code()
+		if err != nil {
+			return err
+		}
+		var out bytes.Buffer
+		if err := png.Encode(&out, drawPoster(c)); err != nil {
+			return err
+		}
+		text = out.Bytes()
+		x.h.posters.put(x.token, text)
 	}
 	x.w.Header().Set("Cache-Control", keep)
-	x.send(http.StatusOK, "image/png", out.Bytes())
+	x.send(http.StatusOK, "image/png", text)
 	return nil
+}
+
+// posters keeps the last posters drawn, as they are sent: little more than a kilobyte
+// each, which takes milliseconds to make.
+type posters struct {
+	mu    sync.Mutex        // guards drawn
+	drawn map[string][]byte // by token
+}
+
+func newPosters() *posters { return &posters{drawn: make(map[string][]byte)} }
+
+func (p *posters) find(token string) ([]byte, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text, ok := p.drawn[token]
+	return text, ok
+}
+
+// put keeps a poster, and forgets all others when there are too many.
+func (p *posters) put(token string, text []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.drawn) >= postersMax {
+		clear(p.drawn)
+	}
+	p.drawn[token] = text
 }
 
 // drawPoster draws a card with a gold line around a code on white.

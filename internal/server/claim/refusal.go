@@ -117,8 +117,9 @@ var refusals = map[fault.Code]refusal{
 		message: phrase{"问题在我们这边，已记录。请稍后再来", "The fault is ours and was recorded. Please come back later"},
 	},
 
-	fault.Certificate: {}, fault.Signature: {}, fault.Conflict: {}, fault.Closed: {}, fault.Unauthorized: {}, fault.AppID: {},
-	fault.AmountLimit: {}, fault.RateLimit: {}, fault.Funds: {},
+	fault.Certificate: {}, fault.Signature: {}, fault.Conflict: {}, fault.Closed: {}, fault.Unauthorized: {}, fault.Relation: {},
+	fault.MsgAppID: {}, fault.AmountLimit: {}, fault.Night: {}, fault.RateLimit: {}, fault.DayNum: {}, fault.SeedNum: {},
+	fault.SeedAmount: {}, fault.DayAmount: {}, fault.Funds: {},
 }
 
 // refusalOf is how a fault is said. What cannot happen is a fault of ours if it

@@ -31,31 +31,33 @@ type health struct {
 type Config struct {
 	Engine  *engine.Engine
 	Payouts *payout.Worker
+	Panics  *atomic.Int64 // of HTTP handlers, counted elsewhere
 	Version string
 }
 
 // New makes the operator's handler.
 func New(c Config) http.Handler {
-	report := func(r *http.Request) health {
-		h := health{
-			Status: "ok", Environment: string(c.Engine.Environment()), Version: c.Version,
-			Problems: append(c.Engine.Health(r.Context()), c.Payouts.Health()...),
-		}
+	report := func(r *http.Request) (h health, ready bool) {
+		h = health{Status: "ok", Environment: string(c.Engine.Environment()), Version: c.Version}
+		h.Problems, ready = c.Engine.Health(r.Context())
+		h.Problems = append(h.Problems, c.Payouts.Health()...)
 		if len(h.Problems) > 0 {
 			h.Status = "degraded"
 		}
-		return h
+		return h, ready
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		write(w, http.StatusOK, report(r))
+		h, _ := report(r)
+		write(w, http.StatusOK, h)
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		h, ready := report(r)
 		status := http.StatusOK
-		if !c.Engine.Ready(r.Context()) {
+		if !ready {
 			status = http.StatusServiceUnavailable
 		}
-		write(w, status, report(r))
+		write(w, status, h)
 	})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -71,7 +73,7 @@ func write(w http.ResponseWriter, status int, h health) {
 	_ = json.NewEncoder(w).Encode(h) // an operator that has gone asks again
 }
 
-// counters shows what engine and worker count as metrics.
+// counters shows what is counted as metrics.
 func (c Config) counters() []prometheus.Collector {
 	e, p := c.Engine.Stats(), c.Payouts.Stats()
 	var all []prometheus.Collector
@@ -95,6 +97,7 @@ func (c Config) counters() []prometheus.Collector {
 		{"payouts_returned_total", "Shares that went back to their merchant.", &p.Returned},
 		{"payouts_mismatched_total", "Rows that are not what their book was written for.", &p.Mismatches},
 		{"payouts_contradicted_total", "Answers that contradict a final one.", &p.Contradictions},
+		{"panics_total", "Requests whose handler panicked.", c.Panics},
 	} {
 		all = append(all, prometheus.NewCounterFunc(
 			prometheus.CounterOpts{Namespace: "hongbao", Name: m.name, Help: m.help},

@@ -35,9 +35,15 @@ var codes = map[fault.Code]code{
 	fault.Closed:       {"API_METHOD_CLOSED", "您的商户号API发放方式已关闭"},
 	fault.Unauthorized: {"NO_AUTH", "没有权限"},
 	fault.Refused:      {"NO_AUTH", "发放失败，此请求可能存在风险，已被拦截"},
-	fault.AppID:        {"ILLEGAL_APPID", "非法appid，请确认是否为公众号的appid，不能为APP的appid"},
+	fault.Relation:     {"ACCEPTMODE_ERROR", "主、子商户号关系校验失败"},
+	fault.MsgAppID:     {"MSGAPPID_ERROR", "触达消息给用户appid有误"},
 	fault.AmountLimit:  {"MONEY_LIMIT", "红包金额超出限制"},
+	fault.Night:        {"TIME_LIMITED", "0:00至8:00不能发放红包，请在8:00之后重试"},
 	fault.RateLimit:    {"FREQ_LIMIT", "超过频率限制,请稍后再试"},
+	fault.DayNum:       {"DAY_OVER_LIMITED", "企业红包的按天日发放受限"},
+	fault.SeedNum:      {"SENDNUM_LIMIT", "该用户今日领取红包个数超过限制"},
+	fault.SeedAmount:   {"RCVDAMOUNT_LIMIT", "该用户今日领取金额超过限制"},
+	fault.DayAmount:    {"SENDAMOUNT_LIMIT", "您的商户号今日发放金额超过限制"},
 	fault.Funds:        {"NOTENOUGH", "帐号余额不足，请到商户平台充值后再重试"},
 
 	fault.CrossSite: {"SYSTEMERROR", busyText}, fault.SignIn: {"SYSTEMERROR", busyText},
@@ -101,8 +107,11 @@ func (c *exchange) refuse(err error) (int, wire.Answer) {
 
 // errCode names a fault for the call at hand.
 func (c *exchange) errCode(what fault.Code) string {
-	if what == fault.RateLimit && c.call == wire.SendGroupRedPack {
+	switch {
+	case what == fault.RateLimit && c.call == wire.SendGroupRedPack:
 		return "SECOND_OVER_LIMITED"
+	case what == fault.Unknown && c.underWay:
+		return "PROCESSING"
 	}
 	return codes[what].name
 }
@@ -122,6 +131,10 @@ func (c *exchange) text(what fault.Code, err error) string {
 		if t, ok := conflictTexts[field]; ok {
 			text = t
 		}
+	case fault.Certificate, fault.Signature:
+		if d := fault.DetailOf(err); d != "" {
+			text = d
+		}
 	default:
 		return text
 	}
@@ -138,6 +151,10 @@ func (c *exchange) offence(field string) string {
 	switch n := utf8.RuneCountInString(value); {
 	case value == "":
 		return " [" + field + "]"
+	case c.merchant.Settings.Strict && long(value):
+		return " [" + field + ": 有4字节的字符]"
+	case c.merchant.Settings.Strict && len(value) > n:
+		return fmt.Sprintf(" [%s: %d字节]", field, len(value))
 	case n > 24 || !wire.Legal(value):
 		return fmt.Sprintf(" [%s: %d个字符]", field, n)
 	default:
@@ -232,6 +249,9 @@ func (c *exchange) report(rep engine.Report) wire.Answer {
 	a.Add("act_name", t.ActName)
 	for i := len(rep.Claims) - 1; i >= 0; i-- { // newest first
 		claim := rep.Claims[i]
+		if claim.Returned { // it is part of refund_amount
+			continue
+		}
 		var doc wire.Document
 		doc.Add("openid", claim.Openid)
 		doc.Add("amount", fen(int64(claim.Amount)))

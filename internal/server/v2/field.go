@@ -3,28 +3,18 @@ package v2
 import (
 	"net"
 	"strconv"
-	"sync"
-	"time"
+	"strings"
 	"unicode/utf8"
 
 	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
-	"hongbao.example/hongbao/internal/server/throttle"
-	"hongbao.example/hongbao/internal/store"
 	"hongbao.example/hongbao/internal/wire"
 )
 
-// What a merchant may send unless its settings say otherwise.
+// How long texts may be, in characters.
 const (
-	numMin            = 3
-	numMax            = 1000
-	averageMin        = 1 * money.Yuan
-	averageMax        = 200 * money.Yuan
-	totalMin          = 1 * money.Yuan
-	totalMax          = 1000 * money.Yuan
-	sendsPerSecond    = 30
 	textLengthMax     = 32
 	wishingLengthMax  = 128
 	remarkLengthMax   = 256
@@ -54,8 +44,9 @@ type rule struct {
 // checked. docs/api/wire.md#param-errors
 func (c *exchange) rules() []rule {
 	text := func(most int) func(string) bool {
-		return func(v string) bool { return wire.ValidText(v, most) }
+		return func(v string) bool { return wire.ValidText(v, most) && c.fits(v, most) }
 	}
+	numMax := c.limits.NumMax
 	all := []rule{
 		{"nonce_str", wire.ValidNonce, textNonce},
 		{"mch_billno", wire.ValidBillNo, textBillNo},
@@ -67,7 +58,7 @@ func (c *exchange) rules() []rule {
 	if c.call == wire.SendGroupRedPack {
 		all = append(all,
 			rule{"total_num", func(v string) bool { return wire.ValidNumber(v) && number(v) >= numMin }, "total_num不能小于3"},
-			rule{"total_num", func(v string) bool { return number(v) <= c.numMax() }, "total_num不能大于" + strconv.Itoa(int(c.numMax()))},
+			rule{"total_num", func(v string) bool { return number(v) <= int64(numMax) }, "total_num不能大于" + strconv.Itoa(numMax)},
 			rule{"amt_type", func(v string) bool { return v == "ALL_RAND" }, "amt_type必须为ALL_RAND"})
 	} else {
 		all = append(all, rule{
@@ -81,16 +72,22 @@ func (c *exchange) rules() []rule {
 	}
 	return append(all,
 		rule{"act_name", text(textLengthMax), "act_name字段必填,并且少于32个字符"},
-		rule{"remark", func(v string) bool { return wire.ValidLines(v, remarkLengthMax) }, "remark字段为必填,并且少于256字符"},
+		rule{"remark", func(v string) bool { return wire.ValidLines(v, remarkLengthMax) && c.fits(v, remarkLengthMax) }, "remark字段为必填,并且少于256字符"},
 		rule{"scene_id", func(v string) bool { return v == "" || wire.ValidSceneID(v) }, "scene_id错误"},
-		rule{"risk_info", func(v string) bool { return utf8.RuneCountInString(v) <= riskInfoLengthMax }, "risk_info最长为128个字符"})
+		rule{"risk_info", func(v string) bool {
+			return utf8.RuneCountInString(v) <= riskInfoLengthMax && c.fits(v, riskInfoLengthMax)
+		}, "risk_info最长为128个字符"})
 }
 
-func (c *exchange) numMax() int64 {
-	if n := c.merchant.Settings.NumMax; n > 0 {
-		return int64(n)
-	}
-	return numMax
+// fits says whether a text is good enough for a merchant that is held to the letter:
+// shorter than most bytes, and without a character of four.
+func (c *exchange) fits(v string, most int) bool {
+	return !c.merchant.Settings.Strict || len(v) < most && !long(v)
+}
+
+// long says whether a text has a character of four bytes.
+func long(v string) bool {
+	return strings.ContainsFunc(v, func(r rune) bool { return utf8.RuneLen(r) == utf8.UTFMax })
 }
 
 // number reads what wire.ValidNumber has passed; anything else is over every limit.
@@ -143,53 +140,4 @@ func (c *exchange) compared() []engine.Field {
 		fields = append(fields, engine.Field{Name: name, Value: value})
 	}
 	return fields
-}
-
-// checkAmounts compares total and average with what the merchant may send.
-func checkAmounts(s *store.Settings, w engine.Wish) error {
-	or := func(v, fallback money.Fen) money.Fen {
-		if v > 0 {
-			return v
-		}
-		return fallback
-	}
-	low, high := or(s.AverageMin, averageMin), or(s.AverageMax, averageMax)
-	num := money.Fen(w.Num)
-	switch most := or(s.TotalMax, totalMax); {
-	case w.Total < low*num || w.Total > high*num:
-		return &fault.Error{
-			Op: "send", Code: fault.AmountLimit, Field: "total_amount",
-			Detail: "每个红包的平均金额必须在" + low.String() + "元到" + high.String() + "元之间.",
-		}
-	case w.Total < totalMin || w.Total > most:
-		return &fault.Error{
-			Op: "send", Code: fault.AmountLimit, Field: "total_amount",
-			Detail: "红包总金额必须在" + totalMin.String() + "元到" + most.String() + "元之间.",
-		}
-	}
-	return nil
-}
-
-// throttles hold each merchant to its rate. Merchants of one rate share a Throttle.
-type throttles struct {
-	mu      sync.Mutex // guards bySpeed
-	bySpeed map[int]*throttle.Throttle
-}
-
-func (t *throttles) allow(m *engine.Merchant, call string, now time.Time) bool {
-	speed := m.Settings.SendsPerSec
-	if speed < 0 || m.Settings.Unlimited {
-		return true
-	}
-	if speed == 0 {
-		speed = sendsPerSecond
-	}
-	t.mu.Lock()
-	th, ok := t.bySpeed[speed]
-	if !ok {
-		th = throttle.New(speed, 2*speed)
-		t.bySpeed[speed] = th
-	}
-	t.mu.Unlock()
-	return th.Allow(m.MchID+" "+call, now)
 }

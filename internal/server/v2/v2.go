@@ -6,8 +6,8 @@
 //
 //	path, method, size │ address rate │ XML │ merchant │ certificate │ signature
 //	   HTTP status     └──── return_code FAIL or unsigned ──────────────────┘
-//	bill number on record │ switch │ fields │ appid │ amounts │ rate │ balance │ commit
-//	└──────────────────── answered with the key that signed the request ───────────┘
+//	bill number on record │ switch │ fields │ appid │ amounts │ clock, rate │ quotas │ balance │ commit
+//	└─────────────────────── answered with the key that signed the request ───────────────────────────┘
 //
 // Until the signature has verified nothing is signed, because the caller may hold
 // another key. The bill number is looked up directly after it, so that a repeat of
@@ -17,8 +17,7 @@ package v2
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -48,6 +47,9 @@ type Config struct {
 	// Address returns the caller's address, behind proxies that are trusted.
 	Address func(*http.Request) string
 	Rate    *throttle.Throttle // by address; nil: no limit
+	// ClientCA holds who may sign the certificates of merchants whose policy is ca;
+	// nil: nobody.
+	ClientCA *x509.CertPool
 }
 
 // Handler answers merchants. It must be asked before any ServeMux, which would
@@ -107,13 +109,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.write(w, http.StatusOK, failed(fault.Malformed, ""))
 		return
 	}
-	if !h.cfg.Rate.Allow(h.cfg.Address(r), h.cfg.Engine.Now()) {
+	address := h.cfg.Address(r)
+	if !h.cfg.Rate.Allow(address, h.cfg.Engine.Now()) {
 		h.write(w, http.StatusOK, failed(fault.RateLimit, ""))
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.Wait)
 	defer cancel()
-	c := &exchange{h: h, call: call}
+	c := &exchange{h: h, call: call, address: address, merchant: &engine.Merchant{}}
 	status, answer := c.answer(ctx, r, body)
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
@@ -135,11 +138,14 @@ func (h *Handler) write(w http.ResponseWriter, status int, a wire.Answer) {
 type exchange struct {
 	h        *Handler
 	call     wire.Call
-	doc      wire.Document // as sent; after the signature has verified, what it covers
-	merchant *engine.Merchant
-	key      wire.Key // that verified; its answer is signed with it
+	doc      wire.Document    // as sent; after the signature has verified, what it covers
+	address  string           // of the caller
+	merchant *engine.Merchant // nobody until the caller is known
+	limits   engine.Limits    // of the merchant
+	key      wire.Key         // that verified; its answer is signed with it
 	alg      wire.Algorithm
 	verified bool
+	underWay bool // what was asked for goes on, and its outcome is not known yet
 }
 
 // answer takes the request through all checks and returns what to say.
@@ -179,7 +185,7 @@ func (c *exchange) admit(ctx context.Context, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.merchant = m
+	c.merchant, c.limits = m, engine.LimitsOf(&m.Settings)
 	if err := c.certificate(r); err != nil {
 		return err
 	}
@@ -204,28 +210,7 @@ func (c *exchange) verify() error {
 		c.doc, c.key, c.alg, c.verified = doc, key, alg, true
 		return nil
 	}
-	return &fault.Error{Op: string(c.call), Code: fault.Signature}
-}
-
-// certificate judges the client's certificate by the merchant's policy. TLS asks
-// for one and takes any, so that a stale one is answered in words.
-func (c *exchange) certificate(r *http.Request) error {
-	policy := c.merchant.Settings.CertPolicy
-	if policy == "" && c.h.cfg.Engine.Environment() == packet.Production {
-		policy = "pinned"
-	}
-	if policy == "" || policy == "off" {
-		return nil
-	}
-	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		leaf := r.TLS.PeerCertificates[0]
-		sum := sha256.Sum256(leaf.Raw)
-		pinned := slices.Contains(c.merchant.Settings.CertSHA256, hex.EncodeToString(sum[:]))
-		if pinned && c.h.cfg.Engine.Now().Before(leaf.NotAfter) {
-			return nil
-		}
-	}
-	return &fault.Error{Op: "admit", Code: fault.Certificate}
+	return &fault.Error{Op: string(c.call), Code: fault.Signature, Detail: c.whyUnsigned()}
 }
 
 // query answers gethbinfo.
@@ -242,7 +227,9 @@ func (c *exchange) query(ctx context.Context) (wire.Answer, error) {
 		return wire.Answer{}, invalid("bill_type", "bill_type必须为MCHT")
 	case !slices.Contains(c.merchant.Settings.AppIDs, c.doc.Value("appid")):
 		return wire.Answer{}, &fault.Error{Op: "query", Code: fault.Unauthorized, Field: "appid"}
-	case !c.h.sends.allow(c.merchant, "query", e.Now()):
+	case !allowed(c.merchant.Settings.Sources, c.address):
+		return wire.Answer{}, &fault.Error{Op: "query", Code: fault.Unauthorized}
+	case !c.h.sends.allow(c.merchant.MchID+" query", c.limits.SendsPerSec, e.Now()):
 		return wire.Answer{}, &fault.Error{Op: "query", Code: fault.RateLimit}
 	}
 	rep, err := e.Query(ctx, c.merchant.MchID, c.doc.Value("mch_billno"))
@@ -260,34 +247,62 @@ const queryWindow = 30 * 24 * time.Hour
 
 // send answers sendgroupredpack and sendredpack.
 func (c *exchange) send(ctx context.Context) (engine.Sent, error) {
-	e, m := c.h.cfg.Engine, c.merchant
+	ctx, cancel := context.WithTimeout(ctx, sendWait)
+	defer cancel()
+	e, s := c.h.cfg.Engine, &c.merchant.Settings
 	compared := c.compared()
 	if no := c.doc.Value("mch_billno"); wire.ValidBillNo(no) {
-		sent, err := e.Replay(ctx, m.MchID, no, compared)
+		sent, err := e.Replay(ctx, c.merchant.MchID, no, compared)
 		if fault.CodeOf(err) != fault.NotFound {
 			return sent, err
 		}
 	}
-	if m.Settings.SendClosed {
-		return engine.Sent{}, &fault.Error{Op: "send", Code: fault.Closed}
-	}
-	f, err := c.fields()
+	wish, err := c.wish()
 	if err != nil {
 		return engine.Sent{}, err
 	}
-	if !slices.Contains(m.Settings.AppIDs, f.AppID) {
-		return engine.Sent{}, invalid("wxappid", "商户号和wxappid不匹配")
+	wish.Compared, wish.Quota = compared, c.limits.Quota
+	wish.Life, wish.Providers = c.life(), strings.Join(s.Providers, ",")
+	sent, err := e.Send(ctx, wish)
+	switch fault.CodeOf(err) {
+	case fault.Unknown:
+		c.underWay = ctx.Err() != nil
+	case fault.AmountLimit: // there is no split: the channel pays no such shares
+		err = &fault.Error{Op: "send", Code: fault.AmountLimit, Field: "total_amount", Err: err}
+	default:
 	}
-	if err := checkAmounts(&m.Settings, f); err != nil {
-		return engine.Sent{}, err
+	return sent, err
+}
+
+// sendWait is how long the outcome of a send is waited for at most.
+const sendWait = 5 * time.Second
+
+// wish reads what a send asks for and checks all that can be checked without the
+// merchant's book. docs/api/wire.md#order-of-checks
+func (c *exchange) wish() (w engine.Wish, err error) {
+	s := &c.merchant.Settings
+	switch {
+	case s.SendClosed:
+		return w, &fault.Error{Op: "send", Code: fault.Closed}
+	case !allowed(s.Sources, c.address):
+		return w, &fault.Error{Op: "send", Code: fault.Unauthorized}
 	}
-	if !c.h.sends.allow(m, string(c.call), e.Now()) {
-		return engine.Sent{}, &fault.Error{Op: "send", Code: fault.RateLimit}
+	if w, err = c.fields(); err != nil {
+		return w, err
 	}
-	f.Compared = compared
-	f.Life = c.life()
-	f.Providers = strings.Join(m.Settings.Providers, ",")
-	return e.Send(ctx, f)
+	if !slices.Contains(s.AppIDs, w.AppID) {
+		return w, invalid("wxappid", "商户号和wxappid不匹配")
+	}
+	for _, check := range []func() error{
+		c.relation,
+		func() error { return c.checkAmounts(w) },
+		c.checkClock,
+	} {
+		if err := check(); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
 }
 
 // life is how long the packet's claimants have.

@@ -48,6 +48,7 @@ func Rows() map[string]string {
 		"Bill": queries[billRow], "Packet": queries[packetRow], "LockPackets": queries[packetSeq], "Follower": queries[followerRow],
 		"UpdateHeads": queries[headMove], "Settle": queries[packetSettle], "UpdateAccounts": queries[accountUpdate],
 		"SaveFollower": queries[followerUpdate], "UpdatePayouts": queries[payoutUpdate], "InsertPayoutEvents": queries[payoutEventInsert],
-		"UpdateMerchant": queries[merchantUpdate], "RetireKeys": queries[keyRetire], "UseTicket": queries[ticketForget],
+		"DaySum": queries[daySumRow], "SaveDaySums": queries[daySumForget],
+		"UpdateMerchant": queries[merchantUpdate], "RetireKeys": queries[keyRetire], "RetireKey": queries[keyRetireOne], "UseTicket": queries[ticketForget],
 	}
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -10,9 +11,14 @@ import (
 
 // Lock claims the file at path for the server that calls it, for as long as the
 // process lives or until release. It fails at once when another server has it.
-// Open does not ask for it, so that other commands may use the file meanwhile.
+// Open does not ask for it, so that other commands may use the file meanwhile. The
+// lock is that of the file itself, by whatever links path leads to it.
 func Lock(path string) (release func() error, err error) {
-	f, err := os.OpenFile(filepath.Clean(path+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := resolve(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: lock: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Clean(file+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: lock: %w", err)
 	}
@@ -24,4 +30,14 @@ func Lock(path string) (release func() error, err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f.Close, nil
+}
+
+// resolve follows the links in a path, of whose file only the folder has to exist.
+func resolve(path string) (string, error) {
+	file, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return file, err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	return filepath.Join(dir, filepath.Base(path)), err
 }

@@ -5,11 +5,13 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 //go:embed migrations/*.sql
@@ -17,8 +19,46 @@ var migrations embed.FS
 
 // migrate brings the tables of a file up to the newest version that this program
 // knows. There is no way back: a file that is newer is refused.
-func migrate(ctx context.Context, path string) (err error) {
-	connector, err := sqlite.NewConnector(uri(path, "rw") + fmt.Sprintf("&_busy_timeout=%d", busyTimeout.Milliseconds()))
+func migrate(ctx context.Context, path string) error {
+	return withProvider(path, "rw", func(p *goose.Provider) error {
+		has, knows, err := p.GetVersions(ctx)
+		if err != nil {
+			return err
+		}
+		if has > knows {
+			return newer(has, knows)
+		}
+		_, err = p.Up(ctx)
+		return err
+	})
+}
+
+// checkVersion refuses a file whose tables are not those that this program knows,
+// without changing it.
+func checkVersion(ctx context.Context, path string) error {
+	return withProvider(path, "ro", func(p *goose.Provider) error {
+		has, knows, err := p.GetVersions(ctx)
+		switch {
+		case primary(err) == sqlite3.SQLITE_READONLY: // there is no table of versions yet
+			return errors.New("its tables were never made; run: hongbao init")
+		case err != nil:
+			return err
+		case has > knows:
+			return newer(has, knows)
+		case has < knows:
+			return fmt.Errorf("its tables are of version %d and this program's of %d: start the server once, which brings them up, or use the program that made them", has, knows)
+		}
+		return nil
+	})
+}
+
+func newer(has, knows int64) error {
+	return fmt.Errorf("its tables are of version %d and this program knows %d: use the newer program that made it", has, knows)
+}
+
+// withProvider hands over what knows the migrations of a file.
+func withProvider(path, mode string, f func(*goose.Provider) error) (err error) {
+	connector, err := sqlite.NewConnector(uri(path, mode) + fmt.Sprintf("&_busy_timeout=%d", busyTimeout.Milliseconds()))
 	if err != nil {
 		return err
 	}
@@ -32,13 +72,5 @@ func migrate(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	has, knows, err := p.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if has > knows {
-		return fmt.Errorf("its tables are of version %d and this program knows %d: use the newer program that made it", has, knows)
-	}
-	_, err = p.Up(ctx)
-	return err
+	return f(p)
 }

@@ -296,3 +296,43 @@ func TestLockIsHeldByOne(t *testing.T) {
 		t.Errorf("lock in no folder: %v", err)
 	}
 }
+
+// TestALockIsTheFilesNotTheNames: a second server by another name is a second server.
+func TestALockIsTheFilesNotTheNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "data", "hongbao.db")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folder, file := filepath.Join(dir, "folder"), filepath.Join(dir, "link.db")
+	if err := errors.Join(os.Symlink("data", folder), os.Symlink(filepath.Join("data", "hongbao.db"), file)); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(name string) {
+		t.Helper()
+		if release, err := sqlite.Lock(name); err == nil || !strings.Contains(err.Error(), "is in use") {
+			t.Errorf("a second lock by %s: %v", name, err)
+			if err == nil {
+				_ = release()
+			}
+		}
+	}
+	lock := func() (release func() error) {
+		t.Helper()
+		release, err := sqlite.Lock(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return release
+	}
+	release := lock() // before there is a file
+	refused(filepath.Join(folder, "hongbao.db"))
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	create(t, path)
+	defer lock()() //nolint:errcheck // the file is closed with the test
+	refused(file)
+	refused(filepath.Join(folder, "hongbao.db"))
+}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
@@ -45,6 +46,14 @@ func (r reader) Bills(mchID, after string, limit int) ([]store.Bill, error) {
 	return list(r.session, billList, scanBill, mchID, after, int64(limit))
 }
 
+func (r reader) DaySum(mchID string, day int, seed packet.Claimant) (store.DaySum, error) {
+	s, err := one(r.session, daySumRow, scanDaySum, mchID, int64(day), seed[:])
+	if fault.CodeOf(err) == fault.NotFound {
+		return store.DaySum{MchID: mchID, Day: day, Seed: seed}, nil
+	}
+	return s, err
+}
+
 func (r reader) Packet(id packet.ID) (store.Packet, error) {
 	return one(r.session, packetRow, scanPacket, int64(id))
 }
@@ -65,8 +74,8 @@ func (r reader) Entries(id packet.ID) ([]packet.Entry, error) {
 	return list(r.session, entryList, scanEntry, int64(id))
 }
 
-func (r reader) Due(at int64, limit int) ([]packet.ID, error) {
-	return list(r.session, dueList, (*row).id, at, int64(limit))
+func (r reader) Due(after store.Deadline, until int64, limit int) ([]store.Deadline, error) {
+	return list(r.session, dueList, scanDeadline, until, after.At, int64(after.Packet), int64(limit))
 }
 
 func (r reader) Follower(id packet.ID, worker string) (store.Follower, error) {
@@ -81,6 +90,15 @@ func (r reader) Unsettled(after packet.ID, limit int) ([]packet.ID, error) {
 
 func (r reader) Payouts(id packet.ID) ([]store.Payout, error) {
 	return list(r.session, payoutList, scanPayout, int64(id))
+}
+
+func (r reader) PayoutsOf(id packet.ID, claimant packet.Claimant) ([]store.Payout, error) {
+	return list(r.session, payoutListOf, scanPayout, int64(id), claimant[:])
+}
+
+func (r reader) TicketUsed(mchID string, jti [16]byte) (used bool, err error) {
+	err = r.each(ticketRow, func(*row) { used = true }, mchID, jti[:])
+	return used, err
 }
 
 func (r reader) PayoutsDue(at int64, limit int) ([]store.Payout, error) {

@@ -95,12 +95,17 @@ func scanEntry(r *row) packet.Entry {
 	}
 }
 
+func scanDeadline(r *row) store.Deadline {
+	at := r.int()
+	return store.Deadline{At: at, Packet: r.id()}
+}
+
 func scanPayout(r *row) store.Payout {
 	return store.Payout{
 		Packet: r.id(), Claimant: r.claimant(), Generation: int(r.int()), Slot: int(r.int()), MchID: r.text(),
 		Channel: r.text(), RailKey: r.text(), Amount: r.fen(), Payee: r.blob(), Frozen: r.blob(),
-		State: store.PayoutState(r.text()), Version: int(r.int()), Attempts: int(r.int()), NextCheck: r.int(), Lease: r.int(),
-		Operator: r.bool(), Held: r.bool(), Mendable: r.bool(), Returned: r.bool(), Code: r.text(), RailRef: r.text(),
+		State: store.PayoutState(r.text()), Version: int(r.int()), Attempts: int(r.int()), NextCheck: r.int(),
+		Operator: r.bool(), Mendable: r.bool(), Returned: r.bool(), Code: r.text(), RailRef: r.text(),
 		CreatedAt: r.int(), UpdatedAt: r.int(),
 	}
 }
@@ -126,6 +131,10 @@ func scanBill(r *row) store.Bill {
 	return store.Bill{
 		MchID: r.text(), BillNo: r.text(), Packet: r.id(), Fields: []byte(r.text()), Link: r.text(), At: r.int(),
 	}
+}
+
+func scanDaySum(r *row) store.DaySum {
+	return store.DaySum{MchID: r.text(), Day: int(r.int()), Seed: r.claimant(), Num: int(r.int()), Amount: r.fen()}
 }
 
 func scanMerchant(r *row) store.Merchant {

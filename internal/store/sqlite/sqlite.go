@@ -69,9 +69,10 @@ type Options struct {
 
 // Store is a store.Store in a file.
 type Store struct {
-	path   string
-	dial   dialer
-	closed atomic.Bool
+	path     string
+	dial     dialer
+	readOnly bool
+	closed   atomic.Bool
 
 	// The tokens to work with: who holds one owns its session. Whoever holds all
 	// owns the Store.
@@ -106,8 +107,52 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	return open(ctx, path, o, dial)
 }
 
-func open(ctx context.Context, path string, o Options, d dialer) (_ *Store, err error) {
-	if path, err = filepath.Abs(path); err != nil {
+func open(ctx context.Context, path string, o Options, d dialer) (*Store, error) {
+	s, err := newStore(path, o, d)
+	if err != nil {
+		return nil, err
+	}
+	w := new(session)
+	for _, step := range []func() error{
+		func() error { return s.connect(ctx, w, "rw", writerPragmas()) },
+		w.checkLog,
+		func() error { return migrate(ctx, s.path) },
+		func() error { return w.settle(checkpoint) },
+	} {
+		if err := step(); err != nil {
+			return nil, errors.Join(s.unopened(err), w.close())
+		}
+	}
+	s.writer <- w
+	return s, nil
+}
+
+// OpenReadOnly opens a file to look at it (fs.ErrNotExist when there is none) and
+// changes nothing of it: it migrates nothing, and refuses tables of another version
+// than this program's; it copies no log into the database; Update is an error. A
+// server may be running on the file.
+//
+// SQLite wants a -shm file beside one that has a log, even to read it. It uses the
+// one that is there, else it makes one, and a log of no bytes, and leaves them behind.
+// In a folder in which it may write neither, a file can be read only while another
+// program has it open.
+func OpenReadOnly(ctx context.Context, path string, o Options) (*Store, error) {
+	s, err := newStore(path, o, dial)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(ctx, s.path); err != nil {
+		return nil, s.unopened(err)
+	}
+	s.readOnly = true
+	s.writer <- new(session)
+	return s, nil
+}
+
+// newStore is a Store with readers, but without a writer yet.
+func newStore(path string, o Options, d dialer) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -115,27 +160,20 @@ func open(ctx context.Context, path string, o Options, d dialer) (_ *Store, err 
 	}
 	n := cmp.Or(o.ViewsMax, viewsMax)
 	s := &Store{path: path, dial: d, writer: make(chan *session, 1), readers: make(chan *session, n)}
-	w := new(session)
-	for _, step := range []func() error{
-		func() error { return s.connect(ctx, w, "rw", writerPragmas()) },
-		w.checkLog,
-		func() error { return migrate(ctx, path) },
-		func() error { return w.settle(checkpoint) },
-	} {
-		if err := step(); err != nil {
-			return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), w.close())
-		}
-	}
-	s.writer <- w
 	for range n {
 		s.readers <- new(session)
 	}
 	return s, nil
 }
 
+func (s *Store) unopened(err error) error { return fmt.Errorf("sqlite: open %s: %w", s.path, err) }
+
 // Update implements store.Store. Waiting for another program counts as waiting for
 // the writer.
 func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
+	if s.readOnly {
+		return errors.New("sqlite: " + s.path + " is open for reading only")
+	}
 	w, err := s.takeWriter(ctx)
 	if err != nil {
 		return err
@@ -174,7 +212,8 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 }
 
 // Health implements store.Store. It waits for the writer like an Update, and opens
-// the file again when it has been given up.
+// the file again when it has been given up. A file that is open for reading only is
+// never healthy, since it cannot be written.
 func (s *Store) Health(ctx context.Context) error {
 	return s.Update(ctx, func(tx store.Tx) error {
 		if _, err := tx.Setting(store.SettingEnvironment); err != nil && !errors.Is(err, fault.NotFound) {

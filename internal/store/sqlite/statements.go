@@ -23,6 +23,7 @@ const (
 	accountEntryList
 	billRow
 	billList
+	daySumRow
 	packetRow
 	packetList
 	packetListOf
@@ -33,6 +34,7 @@ const (
 	followerRow
 	unsettledList
 	payoutList
+	payoutListOf
 	payoutDueList
 	payoutEventList
 
@@ -46,17 +48,22 @@ const (
 	accountUpdate
 	accountEntryInsert
 	billInsert
+	daySumForget
+	daySumSave
 	followerInsert
 	followerUpdate
 	payoutInsert
 	payoutUpdate
 	payoutEventInsert
 	settingInsert
+	settingDelete
 	merchantInsert
 	merchantUpdate
 	accountInsert
 	keyInsert
 	keyRetire
+	keyRetireOne
+	ticketRow
 	ticketForget
 	ticketInsert
 )
@@ -67,11 +74,12 @@ const (
 	termsColumns        = "packet_id, mch_id, mch_billno, type, wxappid, send_name, wishing, act_name, remark, total, num, law, min, cap, commitment, seed, providers, channel, claimant_key, link_key, sent_at, expires_at, secret, seed_ref"
 	claimColumns        = "packet_id, claimant, seq, slot, parent, amount, at, payee_hash, hash, payee, name"
 	entryColumns        = "packet_id, seq, kind, amount, at, note, hash"
-	payoutColumns       = "packet_id, claimant, generation, slot, mch_id, channel, rail_key, amount, payee, frozen, state, version, attempts, next_check, lease, operator, held, mendable, returned, code, rail_ref, created_at, updated_at"
+	payoutColumns       = "packet_id, claimant, generation, slot, mch_id, channel, rail_key, amount, payee, frozen, state, version, attempts, next_check, operator, mendable, returned, code, rail_ref, created_at, updated_at"
 	eventColumns        = "packet_id, claimant, generation, num, state, source, evidence, at"
 	accountColumns      = "mch_id, seq, balance, hash, at"
 	accountEntryColumns = "mch_id, seq, kind, ref, amount, at, hash"
 	billColumns         = "mch_id, mch_billno, packet_id, fields, link, at"
+	daySumColumns       = "mch_id, day, seed, num, amount"
 	merchantColumns     = "mch_id, name, created_at, settings"
 	keyColumns          = "mch_id, id, use, alg, sealed, public, created_at, not_after"
 )
@@ -95,6 +103,7 @@ var queries = [...]string{
 	accountEntryRow:  "SELECT " + accountEntryColumns + " FROM account_entries WHERE mch_id = ? AND ref = ?",
 	accountEntryList: "SELECT " + accountEntryColumns + " FROM account_entries WHERE mch_id = ? AND seq > ? ORDER BY seq LIMIT ?",
 	billRow:          "SELECT " + billColumns + " FROM bills WHERE mch_id = ? AND mch_billno = ?",
+	daySumRow:        "SELECT " + daySumColumns + " FROM day_sums WHERE mch_id = ? AND day = ? AND seed = ?",
 	billList:         "SELECT " + billColumns + " FROM bills WHERE mch_id = ? AND mch_billno > ? ORDER BY mch_billno LIMIT ?",
 
 	packetRow:    selectPackets("t.packet_id = ?"),
@@ -103,11 +112,12 @@ var queries = [...]string{
 	packetSeq:    "SELECT seq FROM packets WHERE id = ?",
 	claimList:    "SELECT " + claimColumns + " FROM claims WHERE packet_id = ? AND seq > ? ORDER BY slot",
 	entryList:    "SELECT " + entryColumns + " FROM entries WHERE packet_id = ? ORDER BY seq",
-	dueList:      "SELECT id FROM packets WHERE ended = 0 AND held = 0 AND expires_at <= ? ORDER BY expires_at, id LIMIT ?",
+	dueList:      "SELECT expires_at, id FROM packets WHERE ended = 0 AND held = 0 AND expires_at <= ? AND (expires_at, id) > (?, ?) ORDER BY expires_at, id LIMIT ?",
 
 	followerRow:     "SELECT seq, fence FROM followers WHERE packet_id = ? AND worker = ?",
 	unsettledList:   "SELECT id FROM packets WHERE settled = 0 AND id > ? ORDER BY id LIMIT ?",
 	payoutList:      "SELECT " + payoutColumns + " FROM payouts WHERE packet_id = ? ORDER BY slot, generation",
+	payoutListOf:    "SELECT " + payoutColumns + " FROM payouts WHERE packet_id = ? AND claimant = ? ORDER BY generation",
 	payoutDueList:   "SELECT " + payoutColumns + " FROM payouts WHERE state NOT IN ('done', 'refused', 'cancelled') AND operator = 0 AND next_check <= ? ORDER BY next_check, packet_id, claimant, generation LIMIT ?",
 	payoutEventList: "SELECT " + eventColumns + " FROM payout_events WHERE packet_id = ? ORDER BY claimant, generation, num",
 
@@ -124,21 +134,26 @@ var queries = [...]string{
 	accountUpdate:      "UPDATE accounts SET seq = ?, balance = ?, hash = ?, at = ? WHERE mch_id = ? AND seq = ?",
 	accountEntryInsert: insertInto("account_entries", accountEntryColumns),
 	billInsert:         insertInto("bills", billColumns),
+	daySumForget:       "DELETE FROM day_sums WHERE (mch_id, day, seed) IN (SELECT mch_id, day, seed FROM day_sums WHERE mch_id = ? AND day < ? ORDER BY day, seed LIMIT ?)",
+	daySumSave:         insertInto("day_sums", daySumColumns) + " ON CONFLICT (mch_id, day, seed) DO UPDATE SET num = excluded.num, amount = excluded.amount",
 
 	followerInsert: insertInto("followers", "packet_id, worker, seq, fence"),
 	followerUpdate: "UPDATE followers SET seq = ?, fence = ? WHERE packet_id = ? AND worker = ? AND seq = ? AND fence = ?",
 	payoutInsert:   insertInto("payouts", payoutColumns),
-	payoutUpdate: "UPDATE payouts SET payee = ?, frozen = ?, state = ?, version = ?, attempts = ?, next_check = ?, lease = ?, operator = ?, held = ?, mendable = ?, returned = ?, code = ?, rail_ref = ?, updated_at = ?" +
+	payoutUpdate: "UPDATE payouts SET payee = ?, frozen = ?, state = ?, version = ?, attempts = ?, next_check = ?, operator = ?, mendable = ?, returned = ?, code = ?, rail_ref = ?, updated_at = ?" +
 		" WHERE packet_id = ? AND claimant = ? AND generation = ? AND version = ?",
 	payoutEventInsert: "INSERT INTO payout_events (" + eventColumns + ") SELECT ?, ?, ?, coalesce(max(num), 0) + 1, ?, ?, ?, ?" +
 		" FROM payout_events WHERE packet_id = ? AND claimant = ? AND generation = ?",
 
 	settingInsert:  insertInto("settings", "name, value"),
+	settingDelete:  "DELETE FROM settings WHERE name = ?",
 	merchantInsert: insertInto("merchants", merchantColumns),
 	merchantUpdate: "UPDATE merchants SET name = ?, settings = ? WHERE mch_id = ?",
 	accountInsert:  insertInto("accounts", accountColumns),
 	keyInsert:      insertInto("keys", keyColumns),
 	keyRetire:      "UPDATE keys SET not_after = ? WHERE mch_id = ? AND use = ? AND (not_after = 0 OR not_after > ?)",
+	keyRetireOne:   "UPDATE keys SET not_after = ? WHERE mch_id = ? AND id = ? AND (not_after = 0 OR not_after > ?)",
+	ticketRow:      "SELECT 1 FROM tickets WHERE mch_id = ? AND jti = ?",
 	ticketForget:   "DELETE FROM tickets WHERE mch_id = ? AND expires_at < ?",
 	ticketInsert:   insertInto("tickets", "mch_id, jti, expires_at"),
 }

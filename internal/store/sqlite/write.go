@@ -130,6 +130,16 @@ func (t tx) InsertBills(bills []store.Bill) error {
 	})
 }
 
+func (t tx) SaveDaySums(sums []store.DaySum) error {
+	return every(sums, func(s *store.DaySum) error {
+		if _, err := t.exec(daySumForget, s.MchID, int64(s.Day), int64(store.ForgetMax)); err != nil {
+			return err
+		}
+		_, err := t.exec(daySumSave, s.MchID, int64(s.Day), s.Seed[:], int64(s.Num), int64(s.Amount))
+		return err
+	})
+}
+
 func (t tx) SaveFollower(from, to store.Follower) error {
 	if from.Fence == 0 {
 		return t.insert(store.ErrStale, followerInsert, int64(to.Packet), to.Worker, int64(to.Seq), int64(1))
@@ -142,16 +152,16 @@ func (t tx) InsertPayouts(payouts []store.Payout) error {
 	return every(payouts, func(p *store.Payout) error {
 		return t.insert(store.ErrStale, payoutInsert,
 			int64(p.Packet), p.Claimant[:], int64(p.Generation), int64(p.Slot), p.MchID, p.Channel, p.RailKey, int64(p.Amount),
-			p.Payee, p.Frozen, string(p.State), int64(p.Version), int64(p.Attempts), p.NextCheck, p.Lease,
-			p.Operator, p.Held, p.Mendable, p.Returned, p.Code, p.RailRef, p.CreatedAt, p.UpdatedAt)
+			p.Payee, p.Frozen, string(p.State), int64(p.Version), int64(p.Attempts), p.NextCheck,
+			p.Operator, p.Mendable, p.Returned, p.Code, p.RailRef, p.CreatedAt, p.UpdatedAt)
 	})
 }
 
 func (t tx) UpdatePayouts(payouts []store.Payout) error {
 	return every(payouts, func(p *store.Payout) error {
 		return t.swap(payoutUpdate,
-			p.Payee, p.Frozen, string(p.State), int64(p.Version), int64(p.Attempts), p.NextCheck, p.Lease,
-			p.Operator, p.Held, p.Mendable, p.Returned, p.Code, p.RailRef, p.UpdatedAt,
+			p.Payee, p.Frozen, string(p.State), int64(p.Version), int64(p.Attempts), p.NextCheck,
+			p.Operator, p.Mendable, p.Returned, p.Code, p.RailRef, p.UpdatedAt,
 			int64(p.Packet), p.Claimant[:], int64(p.Generation), int64(p.Version-1))
 	})
 }
@@ -166,6 +176,11 @@ func (t tx) InsertPayoutEvents(events []store.PayoutEvent) error {
 
 func (t tx) InsertSetting(name, value string) error {
 	return t.insert(store.ErrStale, settingInsert, name, value)
+}
+
+func (t tx) DeleteSetting(name string) error {
+	_, err := t.exec(settingDelete, name)
+	return err
 }
 
 func (t tx) InsertMerchant(m store.Merchant) error {
@@ -199,6 +214,11 @@ func (t tx) InsertKey(k store.Key) error {
 
 func (t tx) RetireKeys(mchID string, use store.KeyUse, notAfter int64) error {
 	_, err := t.exec(keyRetire, notAfter, mchID, string(use), notAfter)
+	return err
+}
+
+func (t tx) RetireKey(mchID, id string, notAfter int64) error {
+	_, err := t.exec(keyRetireOne, notAfter, mchID, id, notAfter)
 	return err
 }
 

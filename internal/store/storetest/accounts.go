@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"hongbao.example/hongbao/internal/ledger"
+	"hongbao.example/hongbao/internal/money"
+	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
 )
 
@@ -88,6 +90,62 @@ var accounts = map[string]func(*bed){
 			reads(b, c.want, func(r store.Reader) ([]store.Bill, error) { return r.Bills("m1", c.after, c.limit) })
 		}
 		b.refuse(store.ErrStale, func(tx store.Tx) error { return tx.InsertBills([]store.Bill{bill("m1", "b4"), bill("m1", "b2")}) })
+	},
+	"sums of a day are by merchant and seed, and the last one holds": func(b *bed) {
+		sum := func(mchID string, day int, seed packet.Claimant, n int) store.DaySum {
+			return store.DaySum{MchID: mchID, Day: day, Seed: seed, Num: n, Amount: money.Fen(n) * 100}
+		}
+		one := Claimant(1)
+		findsSum := func(want store.DaySum) {
+			b.Helper()
+			reads(b, want, func(r store.Reader) (store.DaySum, error) { return r.DaySum(want.MchID, want.Day, want.Seed) })
+		}
+		findsSum(store.DaySum{MchID: "m1", Day: 20261124, Seed: one})
+		b.update(func(tx store.Tx) error {
+			return tx.SaveDaySums([]store.DaySum{
+				sum("m1", 20261124, packet.Claimant{}, 1), sum("m1", 20261124, one, 2), sum("m2", 20261124, one, 3), sum("m1", 20261124, Claimant(2), 4),
+			})
+		})
+		b.update(func(tx store.Tx) error { return tx.SaveDaySums([]store.DaySum{sum("m1", 20261124, one, 5)}) })
+		for _, want := range []store.DaySum{
+			sum("m1", 20261124, packet.Claimant{}, 1), sum("m1", 20261124, one, 5), sum("m2", 20261124, one, 3), sum("m1", 20261124, Claimant(2), 4),
+		} {
+			findsSum(want)
+		}
+	},
+	"with a sum of today, those of earlier days are forgotten": func(b *bed) {
+		yesterday := make([]store.DaySum, store.ForgetMax+2)
+		for i := range yesterday {
+			yesterday[i] = store.DaySum{MchID: "m1", Day: 20261124, Seed: packet.Claimant{byte(i >> 8), byte(i)}, Num: 1}
+		}
+		today := store.DaySum{MchID: "m1", Day: 20261125, Num: 7}
+		other := store.DaySum{MchID: "m2", Day: 20261124, Num: 8}
+		left := func() (n int) {
+			b.Helper()
+			b.view(func(r store.Reader) error {
+				for _, s := range yesterday {
+					found, err := r.DaySum(s.MchID, s.Day, s.Seed)
+					if err != nil {
+						return err
+					}
+					n += found.Num
+				}
+				return nil
+			})
+			return n
+		}
+		b.update(func(tx store.Tx) error { return tx.SaveDaySums(append(yesterday, other)) })
+		b.update(func(tx store.Tx) error { return tx.SaveDaySums([]store.DaySum{today}) })
+		if n := left(); n != 2 {
+			b.Errorf("%d sums of yesterday are left, want 2", n)
+		}
+		b.update(func(tx store.Tx) error { return tx.SaveDaySums([]store.DaySum{today}) })
+		if n := left(); n != 0 {
+			b.Errorf("%d sums of yesterday are left, want none", n)
+		}
+		for _, want := range []store.DaySum{today, other} {
+			reads(b, want, func(r store.Reader) (store.DaySum, error) { return r.DaySum(want.MchID, want.Day, want.Seed) })
+		}
 	},
 	"a send is one atom": func(b *bed) {
 		b.addMerchants("m1")

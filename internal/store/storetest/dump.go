@@ -11,6 +11,12 @@ import (
 	"hongbao.example/hongbao/internal/store"
 )
 
+// What may have been sent in a dump: on these days, to these seeds or to everybody.
+var (
+	days  = [...]int{20261124, 20261125, 20261201}
+	seeds = [...]packet.Claimant{{}, Claimant(0), Claimant(1)}
+)
+
 // all is a limit that is none here.
 const all = 1000
 
@@ -38,7 +44,9 @@ func dump(r store.Reader) (string, error) {
 		}
 	}
 	for _, read := range []func() error{
-		func() error { return section(&w, r.Due, math.MaxInt64) },
+		func() error {
+			return section(&w, func(until int64, limit int) ([]store.Deadline, error) { return r.Due(store.Deadline{}, until, limit) }, math.MaxInt64)
+		},
 		func() error { return section(&w, r.PayoutsDue, math.MaxInt64) },
 		func() error { return section(&w, r.Unsettled, 0) },
 		func() error { return setting(&w, r, store.SettingEnvironment) },
@@ -71,6 +79,15 @@ func dumpMerchant(w *strings.Builder, r store.Reader, mchID string) error {
 	packets, err := r.PacketsOf(mchID, math.MaxInt64, all)
 	if err != nil {
 		return err
+	}
+	for _, day := range days {
+		for _, seed := range seeds {
+			sum, err := r.DaySum(mchID, day, seed)
+			if err != nil {
+				return err
+			}
+			line(w, sum)
+		}
 	}
 	line(w, account)
 	lines(w, keys)

@@ -133,6 +133,8 @@ func (h *history) mchID() string             { return fmt.Sprint("m", h.below(3)
 func (h *history) id() packet.ID             { return ID(h.below(6)) }
 func (h *history) claimant() packet.Claimant { return Claimant(h.below(5)) }
 func (h *history) worker() string            { return workers[h.below(len(workers))] }
+func (h *history) day() int                  { return days[h.below(len(days))] }
+func (h *history) seed() packet.Claimant     { return seeds[h.below(len(seeds))] }
 func (h *history) hash() ledger.Hash         { return ledger.Hash{byte(h.below(256))} }
 func (h *history) use() store.KeyUse {
 	return [...]store.KeyUse{store.APIKey, store.TicketKey}[h.below(2)]
@@ -152,7 +154,7 @@ var states = [...]store.PayoutState{
 func (h *history) write(tx store.Tx) error {
 	steps := []func(store.Tx) error{
 		h.insertPacket, h.updateHead, h.updateHead, h.insertClaims, h.insertClaims, h.insertEntry, h.settle,
-		h.updateAccount, h.insertAccountEntry, h.insertBill, h.saveFollower,
+		h.updateAccount, h.insertAccountEntry, h.insertBill, h.saveDaySum, h.saveFollower,
 		h.insertPayout, h.updatePayout, h.insertEvent, h.insertSetting, h.insertMerchant, h.updateMerchant, h.keys, h.ticket,
 	}
 	i := h.below(len(steps))
@@ -244,6 +246,10 @@ func (h *history) insertBill(tx store.Tx) error {
 	}})
 }
 
+func (h *history) saveDaySum(tx store.Tx) error {
+	return tx.SaveDaySums([]store.DaySum{{MchID: h.mchID(), Day: h.day(), Seed: h.seed(), Num: h.below(9), Amount: h.fen()}})
+}
+
 func (h *history) saveFollower(tx store.Tx) error {
 	from, err := tx.Follower(h.id(), h.worker())
 	if err != nil {
@@ -262,7 +268,7 @@ func (h *history) randomPayout() store.Payout {
 	return store.Payout{
 		Packet: h.id(), Claimant: Claimant(slot), Slot: slot, Generation: 1 + h.below(2), MchID: h.mchID(), Channel: "c", RailKey: h.name("k"),
 		Amount: h.fen(), Payee: h.blob(), Frozen: h.blob(), State: h.state(), Version: 1, Attempts: h.below(9),
-		NextCheck: h.number(), Lease: h.number(), Operator: !h.often(), Held: !h.often(), Mendable: !h.often(), Returned: !h.often(),
+		NextCheck: h.number(), Operator: !h.often(), Mendable: !h.often(), Returned: !h.often(),
 		Code: h.name("c"), RailRef: h.name("r"), CreatedAt: h.number(), UpdatedAt: h.number(),
 	}
 }
@@ -304,8 +310,11 @@ func (h *history) updateMerchant(tx store.Tx) error {
 }
 
 func (h *history) keys(tx store.Tx) error {
-	if h.below(3) == 0 {
+	switch h.below(6) {
+	case 0:
 		return tx.RetireKeys(h.mchID(), h.use(), h.number())
+	case 1:
+		return tx.RetireKey(h.mchID(), h.name("k"), h.number())
 	}
 	return tx.InsertKey(store.Key{
 		MchID: h.mchID(), ID: h.name("k"), Use: h.use(), Alg: "v2", Sealed: h.blob(), Public: h.blob(), CreatedAt: h.number(), NotAfter: h.number(),
@@ -327,14 +336,16 @@ func (h *history) read(r store.Reader) {
 		func() (any, error) { return r.AccountEntry(mchID, h.name("ref")) },
 		func() (any, error) { return r.Bill(mchID, h.name("b")) },
 		func() (any, error) { return r.Bills(mchID, h.name("b"), limit) },
+		func() (any, error) { return r.DaySum(mchID, h.day(), h.seed()) },
 		func() (any, error) { return r.Packet(id) },
 		func() (any, error) { return r.Packets(id, limit) },
 		func() (any, error) { return r.PacketsOf(mchID, id, limit) },
 		func() (any, error) { return r.Claims(id, uint64(h.below(5))) },
-		func() (any, error) { return r.Due(h.number(), limit) },
+		func() (any, error) { return r.Due(store.Deadline{At: h.number()}, h.number(), limit) },
 		func() (any, error) { return r.Follower(id, h.worker()) },
 		func() (any, error) { return r.Unsettled(id, limit) },
 		func() (any, error) { return r.PayoutsDue(h.number(), limit) },
+		func() (any, error) { return r.PayoutsOf(id, Claimant(h.below(5))) },
 	}
 	i := h.below(len(reads))
 	found, err := reads[i]()

@@ -91,6 +91,11 @@ type (
 		claimant   packet.Claimant
 		generation int
 	}
+	daySumKey struct {
+		mchID string
+		day   int
+		seed  packet.Claimant
+	}
 	ticketKey struct {
 		mchID string
 		jti   [16]byte
@@ -105,6 +110,7 @@ type tables struct {
 	accounts       map[string]ledger.Book
 	accountEntries map[string][]ledger.Entry
 	bills          map[merchantKey]store.Bill
+	daySums        map[daySumKey]store.DaySum
 	packets        map[packet.ID]store.Packet
 	claims         map[packet.ID][]packet.Claim
 	entries        map[packet.ID][]packet.Entry
@@ -117,7 +123,7 @@ type tables struct {
 func (t *tables) clone() *tables {
 	return &tables{
 		settings: copyMap(t.settings), merchants: copyMap(t.merchants), keys: copyMap(t.keys),
-		accounts: copyMap(t.accounts), accountEntries: copyMap(t.accountEntries), bills: copyMap(t.bills),
+		accounts: copyMap(t.accounts), accountEntries: copyMap(t.accountEntries), bills: copyMap(t.bills), daySums: copyMap(t.daySums),
 		packets: copyMap(t.packets), claims: copyMap(t.claims), entries: copyMap(t.entries),
 		followers: copyMap(t.followers), payouts: copyMap(t.payouts), events: copyMap(t.events), tickets: copyMap(t.tickets),
 	}
@@ -213,6 +219,14 @@ func (r memoryReader) Bills(mchID, after string, limit int) ([]store.Bill, error
 		func(a, b store.Bill) int { return cmp.Compare(a.BillNo, b.BillNo) })
 }
 
+func (r memoryReader) DaySum(mchID string, day int, seed packet.Claimant) (store.DaySum, error) {
+	s, err := find(r, r.daySums, daySumKey{mchID, day, seed})
+	if errors.Is(err, fault.NotFound) {
+		return store.DaySum{MchID: mchID, Day: day, Seed: seed}, nil
+	}
+	return s, err
+}
+
 func byID(a, b store.Packet) int { return cmp.Compare(a.Head.ID, b.Head.ID) }
 
 func (r memoryReader) Packet(id packet.ID) (store.Packet, error) { return find(r, r.packets, id) }
@@ -236,12 +250,31 @@ func (r memoryReader) Entries(id packet.ID) ([]packet.Entry, error) {
 		func(a, b packet.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
 }
 
-func (r memoryReader) Due(at int64, limit int) ([]packet.ID, error) {
-	return idsOf(pick(r, values(r.packets), limit,
-		func(p *store.Packet) bool { return !p.Head.Ended && !p.Head.Held && p.Terms.ExpiresAt <= at },
-		func(a, b store.Packet) int {
-			return cmp.Or(cmp.Compare(a.Terms.ExpiresAt, b.Terms.ExpiresAt), byID(a, b))
-		}))
+func (r memoryReader) Due(after store.Deadline, until int64, limit int) ([]store.Deadline, error) {
+	deadline := func(p *store.Packet) store.Deadline { return store.Deadline{At: p.Terms.ExpiresAt, Packet: p.Head.ID} }
+	byDeadline := func(a, b store.Deadline) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Packet, b.Packet))
+	}
+	ps, err := pick(r, values(r.packets), limit,
+		func(p *store.Packet) bool {
+			return !p.Head.Ended && !p.Head.Held && p.Terms.ExpiresAt <= until && byDeadline(deadline(p), after) > 0
+		},
+		func(a, b store.Packet) int { return byDeadline(deadline(&a), deadline(&b)) })
+	var due []store.Deadline
+	for i := range ps {
+		due = append(due, deadline(&ps[i]))
+	}
+	return due, err
+}
+
+func (r memoryReader) TicketUsed(mchID string, jti [16]byte) (bool, error) {
+	_, used := r.tickets[ticketKey{mchID, jti}]
+	return used, nil
+}
+
+func (r memoryReader) PayoutsOf(id packet.ID, claimant packet.Claimant) ([]store.Payout, error) {
+	return pick(r, values(r.payouts), all, func(p *store.Payout) bool { return p.Packet == id && p.Claimant == claimant },
+		func(a, b store.Payout) int { return cmp.Compare(a.Generation, b.Generation) })
 }
 
 func (r memoryReader) Follower(id packet.ID, worker string) (store.Follower, error) {

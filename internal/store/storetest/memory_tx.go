@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
@@ -143,6 +144,21 @@ func (t *memoryTx) InsertBills(bills []store.Bill) error {
 	return every(t, bills, func(b *store.Bill) error { return insert(t, t.bills, merchantKey{b.MchID, b.BillNo}, *b) })
 }
 
+func (t *memoryTx) SaveDaySums(sums []store.DaySum) error {
+	return every(t, sums, func(s *store.DaySum) error {
+		old, err := pick(t.memoryReader, values(t.daySums), store.ForgetMax,
+			func(o *store.DaySum) bool { return o.MchID == s.MchID && o.Day < s.Day },
+			func(a, b store.DaySum) int {
+				return cmp.Or(cmp.Compare(a.Day, b.Day), bytes.Compare(a.Seed[:], b.Seed[:]))
+			})
+		for _, o := range old {
+			delete(t.daySums, daySumKey{o.MchID, o.Day, o.Seed})
+		}
+		t.daySums[daySumKey{s.MchID, s.Day, s.Seed}] = *s
+		return err
+	})
+}
+
 func (t *memoryTx) SaveFollower(from, to store.Follower) error {
 	key := followerKey{to.Packet, to.Worker}
 	if has := t.followers[key]; t.err == nil && (has.Fence != from.Fence || has.Seq != from.Seq) {
@@ -182,6 +198,14 @@ func (t *memoryTx) InsertSetting(name, value string) error {
 	return insert(t, t.settings, name, value)
 }
 
+func (t *memoryTx) DeleteSetting(name string) error {
+	if t.err != nil {
+		return t.err
+	}
+	delete(t.settings, name)
+	return nil
+}
+
 func (t *memoryTx) InsertMerchant(m store.Merchant) error {
 	if err := insert(t, t.merchants, m.MchID, m); err != nil {
 		return err
@@ -204,8 +228,17 @@ func (t *memoryTx) InsertKey(k store.Key) error {
 }
 
 func (t *memoryTx) RetireKeys(mchID string, use store.KeyUse, notAfter int64) error {
+	return t.retire(notAfter, func(k *store.Key) bool { return k.MchID == mchID && k.Use == use })
+}
+
+func (t *memoryTx) RetireKey(mchID, id string, notAfter int64) error {
+	return t.retire(notAfter, func(k *store.Key) bool { return k.MchID == mchID && k.ID == id })
+}
+
+// retire ends keys that would live longer.
+func (t *memoryTx) retire(notAfter int64, which func(*store.Key) bool) error {
 	for key, k := range t.keys {
-		if k.MchID == mchID && k.Use == use && (k.NotAfter == 0 || k.NotAfter > notAfter) {
+		if which(&k) && (k.NotAfter == 0 || k.NotAfter > notAfter) {
 			k.NotAfter = notAfter
 			t.keys[key] = k
 		}

@@ -68,6 +68,19 @@ var merchants = map[string]func(*bed){
 		}, func(r store.Reader) ([]store.Key, error) { return r.Keys("m1") })
 		reads(b, []store.Key{key("m2", "other", store.APIKey, 0)}, func(r store.Reader) ([]store.Key, error) { return r.Keys("m2") })
 	},
+	"one key is retired where it would live longer": func(b *bed) {
+		b.addMerchants("m1", "m2")
+		key := func(mchID, id string, notAfter int64) store.Key {
+			return store.Key{MchID: mchID, ID: id, Use: store.TicketKey, NotAfter: notAfter}
+		}
+		b.addKeys(key("m1", "endless", 0), key("m1", "later", 11), key("m1", "other", 0), key("m1", "sooner", 9), key("m2", "endless", 0))
+		for _, id := range []string{"endless", "later", "sooner", "none"} {
+			b.update(func(tx store.Tx) error { return tx.RetireKey("m1", id, 10) })
+		}
+		reads(b, []store.Key{key("m1", "endless", 10), key("m1", "later", 10), key("m1", "other", 0), key("m1", "sooner", 9)},
+			func(r store.Reader) ([]store.Key, error) { return r.Keys("m1") })
+		reads(b, []store.Key{key("m2", "endless", 0)}, func(r store.Reader) ([]store.Key, error) { return r.Keys("m2") })
+	},
 	"a ticket is used once in its life": func(b *bed) {
 		b.addMerchants("m1", "m2")
 		use := func(mchID string, jti byte, expires, now int64) func(store.Tx) error {

@@ -170,17 +170,21 @@ var packets = map[string]func(*bed){
 		held, ended := life(5, 5), life(6, 5)
 		held.Head.Held, ended.Head.Ended = true, true
 		b.insert(late, early, middle, alive, held, ended)
-		due := func(want ...int) {
+		due := func(want ...store.Deadline) {
 			b.Helper()
 			for _, limit := range []int{9, 2} {
-				reads(b, ids(want)[:min(limit, len(want))], func(r store.Reader) ([]packet.ID, error) { return r.Due(30, limit) })
+				reads(b, want[:min(limit, len(want))], func(r store.Reader) ([]store.Deadline, error) { return r.Due(store.Deadline{}, 30, limit) })
+			}
+			for i, d := range want { // from any place on
+				reads(b, want[i+1:], func(r store.Reader) ([]store.Deadline, error) { return r.Due(d, 30, 9) })
 			}
 		}
-		due(2, 3, 1)
+		at := func(p *store.Packet) store.Deadline { return store.Deadline{At: p.Terms.ExpiresAt, Packet: p.Head.ID} }
+		due(at(&early), at(&middle), at(&late))
 		b.move(&held, func(h *packet.Head) { h.Held = false })
 		b.move(&early, func(h *packet.Head) { h.Ended = true })
 		b.move(&middle, func(h *packet.Head) { h.Held = true })
-		due(5, 1)
+		due(at(&held), at(&late))
 	},
 	"a packet is unsettled until it is settled, and again when its book has grown": func(b *bed) {
 		ps := []store.Packet{b.sample(1), b.sample(2), b.sample(3)}

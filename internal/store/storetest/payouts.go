@@ -46,8 +46,8 @@ var payouts = map[string]func(*bed){
 		p := payout(1, 0)
 		b.update(func(tx store.Tx) error { return tx.InsertPayouts([]store.Payout{p, payout(1, 1)}) })
 		p.Version++
-		p.Payee, p.Frozen, p.State, p.Attempts, p.NextCheck, p.Lease = nil, filler("other", 5), store.PayoutUnknown, 15, 16, 17
-		p.Operator, p.Held, p.Mendable, p.Returned = true, false, false, true
+		p.Payee, p.Frozen, p.State, p.Attempts, p.NextCheck = nil, filler("other", 5), store.PayoutUnknown, 15, 16
+		p.Operator, p.Mendable, p.Returned = true, false, true
 		p.Code, p.RailRef, p.UpdatedAt = "other code", "other ref", 19
 		change := func(tx store.Tx) error { return tx.UpdatePayouts([]store.Payout{p}) }
 		b.update(change)

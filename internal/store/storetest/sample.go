@@ -40,9 +40,11 @@ func Merchant(mchID string) store.Merchant {
 	return store.Merchant{
 		MchID: mchID, Name: "merchant " + mchID, CreatedAt: Start - 1,
 		Settings: store.Settings{
-			AppIDs: []string{"wx-" + mchID}, Providers: []string{"sandbox", "ticket"}, LifeHours: 25, SendClosed: true, HMACOnly: true,
-			ErrCodeZero: true, AverageMin: 101, AverageMax: 20001, TotalMax: 100001, NumMax: 1001, SendsPerSec: 31,
-			CertPolicy: "pinned", CertSHA256: []string{"ab", "cd"}, Unlimited: true,
+			AppIDs: []string{"wx-" + mchID}, SubMchIDs: []string{"sub"}, Providers: []string{"sandbox", "ticket"}, LifeHours: 25,
+			SendClosed: true, NightBan: true, Sources: []string{"192.0.2.0/24"},
+			CertPolicy: store.CertPinned, CertSHA256: []string{"ab", "cd"}, HMACOnly: true, Strict: true, ErrCodeZero: true,
+			AverageMin: 101, AverageMax: 20001, Scenes: map[string]store.Bounds{"PRODUCT_2": {Min: 31, Max: 49999}}, TotalMax: 100001, NumMax: 1001,
+			SendsPerSec: 31, DayNum: 10001, DayAmount: 100000001, SeedDayNum: 11, SeedDayAmount: 100002, Unlimited: true,
 		},
 	}
 }
@@ -99,8 +101,8 @@ func Payout(p *store.Packet, c *packet.Claim) store.Payout {
 	return store.Payout{
 		Packet: c.Packet, Slot: c.Slot, Generation: 1, Claimant: c.Claimant, MchID: p.Terms.MchID, Channel: p.Terms.Channel,
 		RailKey: "rail key " + strconv.Itoa(c.Slot), Amount: c.Amount, Payee: c.Payee, Frozen: filler("frozen", 90),
-		State: store.PayoutQueued, Version: 1, Attempts: 5, NextCheck: c.At + 6, Lease: c.At + 7,
-		Held: true, Mendable: true, Code: "code", RailRef: "rail ref", CreatedAt: c.At + 8, UpdatedAt: c.At + 9,
+		State: store.PayoutQueued, Version: 1, Attempts: 5, NextCheck: c.At + 6,
+		Mendable: true, Code: "code", RailRef: "rail ref", CreatedAt: c.At + 8, UpdatedAt: c.At + 9,
 	}
 }
 

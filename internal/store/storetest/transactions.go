@@ -25,6 +25,7 @@ func fill(tx store.Tx) error {
 		},
 		func() error { return tx.UseTicket(m.MchID, [16]byte{1}, Start, Start) },
 		func() error { return fund(tx, m.MchID, "r1") },
+		func() error { return tx.SaveDaySums([]store.DaySum{{MchID: m.MchID, Day: days[0], Num: 1, Amount: 2}}) },
 	); err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ var transactions = map[string]func(*bed){
 			_, books := tx.LockAccounts(nil)
 			return errors.Join(
 				locked, books, tx.InsertPackets(nil), tx.UpdateHeads(nil), tx.InsertClaims(nil), tx.InsertEntries(nil),
-				tx.UpdateAccounts(nil), tx.InsertAccountEntries(nil), tx.InsertBills(nil),
+				tx.UpdateAccounts(nil), tx.InsertAccountEntries(nil), tx.InsertBills(nil), tx.SaveDaySums(nil),
 				tx.InsertPayouts(nil), tx.UpdatePayouts(nil), tx.InsertPayoutEvents(nil),
 			)
 		})

@@ -131,10 +131,8 @@ CREATE TABLE payouts (
     state      TEXT    NOT NULL,
     version    INTEGER NOT NULL, -- grows by one with each change
     attempts   INTEGER NOT NULL,
-    next_check INTEGER NOT NULL, -- when to look at it again
-    lease      INTEGER NOT NULL, -- until when a worker is at it
+    next_check INTEGER NOT NULL, -- when to look at it again; until then a worker may be at it
     operator   INTEGER NOT NULL, -- 1: waits for an operator
-    held       INTEGER NOT NULL, -- 1: held by risk control
     mendable   INTEGER NOT NULL, -- 1: refused for a reason the payee can mend
     returned   INTEGER NOT NULL, -- 1: the share went back to the merchant
     code       TEXT    NOT NULL,
@@ -192,6 +190,18 @@ CREATE TABLE bills (
     at         INTEGER NOT NULL,
     PRIMARY KEY (mch_id, mch_billno)
 ) STRICT;
+
+-- What each merchant has sent on the latest day on which it sent anything, in all
+-- and to each seed claimant, to hold it to the quotas of the day. Follows from what
+-- was sent; without a quota there is no row.
+CREATE TABLE day_sums (
+    mch_id TEXT    NOT NULL,
+    day    INTEGER NOT NULL, -- in Beijing, such as 20261124
+    seed   BLOB    NOT NULL, -- claimant, all zero for the sum over everybody
+    num    INTEGER NOT NULL, -- packets, over everybody those of a group
+    amount INTEGER NOT NULL, -- to one seed, the average share of each packet, rounded up
+    PRIMARY KEY (mch_id, day, seed)
+) STRICT, WITHOUT ROWID;
 
 -- Who pays.
 CREATE TABLE merchants (
