@@ -53,17 +53,11 @@ const ticketName = "demo-ticket.key"
 
 // demoCmd is `hongbao demo`.
 type demoCmd struct {
-	Listen  string        `placeholder:"HOST:PORT" help:"Where to listen (default: 127.0.0.1:8080 or, on a folder that was used before, where it was then; any port if that is taken)."`
-	BaseURL string        `name:"base-url" placeholder:"URL" help:"Address that links carry, where it is not the one listened on: a phone's view of this machine."`
-	Dir     string        `placeholder:"DIR" help:"Keep everything in this folder, and open what is there (default: a new temporary folder, which stays)."`
-	Life    time.Duration `placeholder:"DURATION" help:"How long packets live that are sent from now on: 1s to 72h, so that expiry and refund can be seen (default: 24h)."`
-	JSON    bool          `name:"json" help:"Print one line of JSON when ready, for programs."`
-}
-
-// demoKeys are the secrets that the demo gives away.
-type demoKeys struct {
-	api    string
-	ticket ed25519.PrivateKey
+	Listen  string         `placeholder:"HOST:PORT" help:"Where to listen (default: 127.0.0.1:8080 or, on a folder that was used before, where it was then; any port if that is taken)."`
+	BaseURL string         `name:"base-url" placeholder:"URL" help:"Address that links carry, where it is not the one listened on: a phone's view of this machine."`
+	Dir     string         `placeholder:"DIR" help:"Keep everything in this folder, and open what is there (default: a new temporary folder, which stays)."`
+	Life    *time.Duration `placeholder:"DURATION" help:"How long packets live that are sent from now on: 1s to 72h, so that expiry and refund can be seen (default: 24h)."`
+	JSON    bool           `name:"json" help:"Print one line of JSON when ready, for programs."`
 }
 
 // demoReady is what a program reads to drive the demo.
@@ -86,8 +80,8 @@ type demoReady struct {
 // Run makes or opens the folder, serves it, sends a packet through the merchant
 // API, and says how to go on.
 func (c *demoCmd) Run(p *program) error {
-	if c.Life != 0 && (c.Life < time.Second || c.Life > demoLifeMax) {
-		return usage("--life %s: 1s to 72h", c.Life)
+	if c.Life != nil && (*c.Life < time.Second || *c.Life > demoLifeMax) {
+		return usage("--life %s: 1s to 72h", *c.Life)
 	}
 	text, err := configuration(packet.Sandbox, map[string]string{
 		"listen": quoted(c.Listen), "base_url": quoted(c.BaseURL), "ops_listen": quoted(anyPort), "claims_per_s": "0", "log_level": quoted("warn"),
@@ -99,7 +93,7 @@ func (c *demoCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	keys, err := prepare(p, dir, text)
+	ticket, err := prepare(p, dir, text)
 	if err != nil {
 		return p.started(err)
 	}
@@ -111,7 +105,7 @@ func (c *demoCmd) Run(p *program) error {
 	defer cancel()
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx) }()
-	err = c.greet(ctx, p, s, dir, keys)
+	err = c.greet(ctx, p, s, dir, ticket)
 	if err == nil || p.ctx.Err() != nil { // told to stop while greeting: no failure
 		return <-served
 	}
@@ -131,19 +125,19 @@ func (c *demoCmd) folder() (string, error) {
 	return filepath.Abs(dir)
 }
 
-// prepare makes the folder's files if there are none, and reads the keys.
-func prepare(p *program, dir, text string) (demoKeys, error) {
+// prepare makes the folder's files if there are none, and reads the key of tickets.
+func prepare(p *program, dir, text string) (ed25519.PrivateKey, error) {
 	_, err := os.Stat(filepath.Join(dir, configName))
 	if errors.Is(err, fs.ErrNotExist) {
 		_, err = furnish(p, dir, text, func(core *server.Core, dir string) error { return populate(p.ctx, core.Engine, dir) })
 	}
 	if err != nil {
-		return demoKeys{}, err
+		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, ticketName)); errors.Is(err, fs.ErrNotExist) {
-		return demoKeys{}, usage("%s was not made by a demo; run: hongbao serve --dir %s", dir, dir)
+		return nil, usage("%s was not made by a demo; run: hongbao serve --dir %s", dir, dir)
 	}
-	return readKeys(dir)
+	return readTicketKey(dir)
 }
 
 // populate adds the demo's merchant, keys and balance to a new database.
@@ -168,21 +162,17 @@ func populate(ctx context.Context, e *engine.Engine, dir string) error {
 	return err
 }
 
-// readKeys reads what populate wrote.
-func readKeys(dir string) (k demoKeys, err error) {
-	if k.api, err = config.Secret("file:" + filepath.Join(dir, keyName(demoMchID))).Value(); err != nil {
-		return k, err
-	}
+// readTicketKey reads what populate wrote.
+func readTicketKey(dir string) (ed25519.PrivateKey, error) {
 	text, err := config.Secret("file:" + filepath.Join(dir, ticketName)).Value()
 	if err != nil {
-		return k, err
+		return nil, err
 	}
 	seed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(seed) != ed25519.SeedSize {
-		return k, fmt.Errorf("%s is not a ticket key", filepath.Join(dir, ticketName))
+		return nil, fmt.Errorf("%s is not a ticket key", filepath.Join(dir, ticketName))
 	}
-	k.ticket = ed25519.NewKeyFromSeed(seed)
-	return k, nil
+	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 // start serves the folder where the flags say, or where it was served before, and
@@ -200,8 +190,8 @@ func (c *demoCmd) start(p *program, dir string) (*server.Server, error) {
 	}
 	cfg.BaseURL = c.BaseURL
 	cfg.Limits.StopWait = min(cfg.Limits.StopWait, config.Duration(demoStop))
-	if c.Life != 0 {
-		cfg.Packets.Life = config.Duration(c.Life)
+	if c.Life != nil {
+		cfg.Packets.Life = config.Duration(*c.Life)
 	}
 	var s *server.Server
 	for _, at := range c.addresses(cfg) {
@@ -253,9 +243,17 @@ func samePort(listen, at string) string {
 }
 
 // greet sends the demo's packet, the same at every start, and prints how to go on.
-func (c *demoCmd) greet(ctx context.Context, p *program, s *server.Server, dir string, keys demoKeys) error {
+func (c *demoCmd) greet(ctx context.Context, p *program, s *server.Server, dir string, ticket ed25519.PrivateKey) error {
+	m, err := s.Engine.Merchant(ctx, demoMchID)
+	if err != nil {
+		return err
+	}
+	if len(m.APIKeys) == 0 {
+		return fmt.Errorf("%s has no API key; run: hongbao merchant key %s --dir %s", demoMchID, demoMchID, dir)
+	}
+	key := m.APIKeys[0].Secret
 	client, err := hongbao.New(hongbao.Config{
-		BaseURL: s.LocalURL(), MchID: demoMchID, Key: hongbao.Secret(keys.api),
+		BaseURL: s.LocalURL(), MchID: demoMchID, Key: hongbao.Secret(key),
 		HTTPClient: &http.Client{Transport: &http.Transport{}, Timeout: demoStop}, // past any proxy
 	})
 	if err != nil {
@@ -271,9 +269,9 @@ func (c *demoCmd) greet(ctx context.Context, p *program, s *server.Server, dir s
 	}
 	ready := demoReady{
 		BaseURL: s.URL(), OpsURL: s.OpsURL(), Dir: dir, Environment: packet.Sandbox,
-		MchID: demoMchID, AppID: demoAppID, Key: keys.api,
+		MchID: demoMchID, AppID: demoAppID, Key: key,
 		ClaimURL: sent.ClaimURL, SendListID: sent.SendListID, SeedOpenID: demoSeed, Balance: book.Balance,
-		TicketKeyID: demoKid, TicketPrivateKey: base64.RawURLEncoding.EncodeToString(keys.ticket.Seed()),
+		TicketKeyID: demoKid, TicketPrivateKey: base64.RawURLEncoding.EncodeToString(ticket.Seed()),
 	}
 	if c.JSON {
 		return json.NewEncoder(p.stdout).Encode(ready)

@@ -169,5 +169,5 @@ func rewrite(name, text string) error {
 	if err := writeNew(draft, text); err != nil {
 		return err
 	}
-	return os.Rename(draft, name)
+	return errors.Join(os.Rename(draft, name), vault.SyncFolder(filepath.Dir(name)))
 }

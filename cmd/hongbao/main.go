@@ -40,6 +40,7 @@ type commands struct {
 	Merchant merchantCmd `cmd:"" help:"Add and list merchants, their keys and their money."`
 	CA       caCmd       `cmd:"" help:"Make the authority behind client certificates."`
 	Packet   packetCmd   `cmd:"" help:"List, show, hold, release and end packets."`
+	Clock    clockCmd    `cmd:"" help:"Confirm the wall clock."`
 	Send     sendCmd     `cmd:"" help:"Send a packet through the merchant API."`
 	Query    queryCmd    `cmd:"" help:"Ask the merchant API what became of a packet."`
 	Sign     signCmd     `cmd:"" help:"Explain signatures."`

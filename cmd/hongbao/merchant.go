@@ -160,38 +160,6 @@ func (c *merchantListCmd) Run(p *program) error {
 	})
 }
 
-// merchantKeyCmd is `hongbao merchant key`.
-type merchantKeyCmd struct {
-	MchID   string          `arg:"" name:"mch-id" help:"The merchant."`
-	Overlap config.Duration `default:"168h" placeholder:"DURATION" help:"How long older keys stay valid (default: ${default}, a week; 0: they end at once)."`
-	KeyFile string          `placeholder:"FILE" help:"Where to write the new key; must not exist (default: MCH_ID.key.new beside the configuration)."`
-	where
-}
-
-// Run makes the key.
-func (c *merchantKeyCmd) Run(p *program) error {
-	keyFile := c.KeyFile
-	if keyFile == "" {
-		keyFile = c.beside(keyName(c.MchID) + ".new")
-	}
-	return c.open(p, func(core *server.Core) error {
-		err := giveKey(keyFile, func(key string) error {
-			_, err := core.Engine.AddAPIKey(p.ctx, c.MchID, key, c.Overlap.Std())
-			return err
-		})
-		if err != nil {
-			return unknownMerchant(err, c.MchID)
-		}
-		p.printf("the new API key of %s is in %s; a server that runs takes it within a second\n", c.MchID, keyFile)
-		if c.Overlap == 0 {
-			p.printf("older keys are no longer valid\n")
-			return nil
-		}
-		p.printf("older keys end on %s\n", clock(core.Engine.Now().Add(c.Overlap.Std()).UnixMilli()))
-		return nil
-	})
-}
-
 func unknownMerchant(err error, mchID string) error {
 	return explain(err, fault.NotFound, "there is no merchant %s; run: hongbao merchant list", mchID)
 }

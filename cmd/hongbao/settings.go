@@ -5,18 +5,16 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/identity"
-	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/server"
-	"hongbao.example/hongbao/internal/server/v2"
 	"hongbao.example/hongbao/internal/store"
 	"hongbao.example/hongbao/internal/wire"
 )
@@ -49,11 +47,11 @@ type merchantSetCmd struct {
 	Strict      *bool    `negatable:"" help:"Texts must be shorter than n bytes, without characters of four bytes, as on the original host."`
 	ErrCodeZero *bool    `negatable:"" help:"Say err_code 0, not SUCCESS, of a success."`
 
-	AverageMin *yuanSetting            `placeholder:"YUAN" help:"Least average share (default: 1.00)."`
-	AverageMax *yuanSetting            `placeholder:"YUAN" help:"Greatest average share (default: 200.00)."`
-	Scenes     map[string]sceneSetting `name:"scene" placeholder:"SCENE_ID=YUAN-YUAN" help:"Bounds of the average share under a scene_id, such as PRODUCT_2=0.30-500; default takes them back."`
-	TotalMax   *yuanSetting            `placeholder:"YUAN" help:"Greatest packet (default: 1000.00)."`
-	NumMax     *numSetting             `placeholder:"N" help:"Most shares of a packet, 3 to 1000 (default: 1000)."`
+	AverageMin *yuanSetting   `placeholder:"YUAN" help:"Least average share (default: 1.00)."`
+	AverageMax *yuanSetting   `placeholder:"YUAN" help:"Greatest average share (default: 200.00)."`
+	Scenes     []sceneSetting `name:"scene" placeholder:"SCENE_ID=YUAN-YUAN" help:"Bounds of the average share under a scene_id, such as PRODUCT_2=0.30-500; default takes them back."`
+	TotalMax   *yuanSetting   `placeholder:"YUAN" help:"Greatest packet (default: 1000.00)."`
+	NumMax     *numSetting    `placeholder:"N" help:"Most shares of a packet, 3 to 1000 (default: 1000)."`
 
 	SendsPerSec   *numSetting  `name:"sends-per-s" placeholder:"N" help:"Calls a second, with a burst of twice that (default: 30; none: no limit)."`
 	DayNum        *numSetting  `placeholder:"N" help:"Group packets a day (default: 10000; none: no limit)."`
@@ -118,26 +116,33 @@ func (l *lifeHours) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// sceneSetting is the bounds of a scene, or none.
-type sceneSetting store.Bounds
+// sceneSetting is the bounds of a scene; none, to take them back.
+type sceneSetting struct {
+	name   string
+	bounds store.Bounds
+}
 
-// UnmarshalText reads them.
+// UnmarshalText reads one.
 func (s *sceneSetting) UnmarshalText(text []byte) error {
-	if string(text) == wordDefault {
-		*s = sceneSetting{}
+	name, bounds, _ := strings.Cut(string(text), "=")
+	s.name = name
+	if bounds == wordDefault {
 		return nil
 	}
-	low, high, _ := strings.Cut(string(text), "-")
+	low, high, _ := strings.Cut(bounds, "-")
 	var least, most yuan
 	if least.UnmarshalText([]byte(low)) != nil || most.UnmarshalText([]byte(high)) != nil {
-		return fmt.Errorf("%q are no bounds in yuan such as 0.30-500, or default", text)
+		return fmt.Errorf("%q is no scene with bounds in yuan such as PRODUCT_2=0.30-500, or default", text)
 	}
-	*s = sceneSetting{money.Fen(least), money.Fen(most)}
+	s.bounds = store.Bounds{Min: money.Fen(least), Max: money.Fen(most)}
 	return nil
 }
 
 // Run changes the settings and shows what they have come to.
 func (c *merchantSetCmd) Run(p *program) error {
+	if reflect.DeepEqual(*c, merchantSetCmd{MchID: c.MchID, where: c.where}) {
+		return usage("nothing to set; run: hongbao merchant set --help")
+	}
 	cfg, err := c.read()
 	if err != nil {
 		return err
@@ -146,15 +151,8 @@ func (c *merchantSetCmd) Run(p *program) error {
 		return usage("--cert-policy ca: %s names no authority; run: hongbao ca init, then set client_ca under [tls]", c.file())
 	}
 	return c.open(p, func(core *server.Core) error {
-		before, err := core.Engine.Merchant(p.ctx, c.MchID)
-		if err != nil {
-			return unknownMerchant(err, c.MchID)
-		}
-		if unchanged := before.Merchant; c.change(&unchanged) == nil && fmt.Sprint(unchanged) == fmt.Sprint(before.Merchant) {
-			return usage("nothing would change; run: hongbao merchant set --help")
-		}
 		if _, err := core.Engine.ChangeMerchant(p.ctx, c.MchID, c.change); err != nil {
-			return refusedSetting(err)
+			return unknownMerchant(refusedSetting(err), c.MchID)
 		}
 		p.printf("set; a server that runs takes it within a second\n\n")
 		return showMerchant(p, core, c.MchID, false)
@@ -244,16 +242,18 @@ func (c *merchantSetCmd) changeLists(s *store.Settings) error {
 		}
 	}
 	putList(&s.Sources, sources)
-	s.Scenes = maps.Clone(s.Scenes)
-	for name, bounds := range c.Scenes {
-		if bounds == (sceneSetting{}) {
-			delete(s.Scenes, name)
-			continue
+	if len(c.Scenes) > 0 {
+		s.Scenes = maps.Clone(s.Scenes)
+	}
+	for _, scene := range c.Scenes {
+		switch {
+		case scene.bounds == (store.Bounds{}):
+			delete(s.Scenes, scene.name)
+		case s.Scenes == nil:
+			s.Scenes = map[string]store.Bounds{scene.name: scene.bounds}
+		default:
+			s.Scenes[scene.name] = scene.bounds
 		}
-		if s.Scenes == nil {
-			s.Scenes = map[string]store.Bounds{}
-		}
-		s.Scenes[name] = store.Bounds(bounds)
 	}
 	return nil
 }
@@ -278,144 +278,3 @@ func (c *merchantSetCmd) changeCerts(s *store.Settings) error {
 
 // fingerprint is a SHA-256 as settings keep it; openssl writes it with colons.
 func fingerprint(s string) string { return strings.ToLower(strings.ReplaceAll(s, ":", "")) }
-
-// merchantShowCmd is `hongbao merchant show`.
-type merchantShowCmd struct {
-	MchID string `arg:"" name:"mch-id" help:"The merchant."`
-	JSON  bool   `name:"json" help:"Print JSON: amounts in fen, and of the settings only those that were set."`
-	where
-}
-
-// Run shows the merchant.
-func (c *merchantShowCmd) Run(p *program) error {
-	return c.open(p, func(core *server.Core) error { return showMerchant(p, core, c.MchID, c.JSON) })
-}
-
-// shownMerchant is a merchant with what may be told of its keys.
-type shownMerchant struct {
-	merchantLine
-	Keys []shownKey `json:"keys"`
-}
-
-// shownKey is a key without itself.
-type shownKey struct {
-	ID        string       `json:"id"`
-	Use       store.KeyUse `json:"use"`
-	Alg       string       `json:"alg"`
-	CreatedAt time.Time    `json:"created_at"`
-	NotAfter  *time.Time   `json:"not_after"` // null: no end
-}
-
-// showMerchant prints a merchant.
-func showMerchant(p *program, core *server.Core, mchID string, asJSON bool) error {
-	var m store.Merchant
-	var book ledger.Book
-	var keys []store.Key
-	err := core.Store.View(p.ctx, func(r store.Reader) (err error) {
-		if m, err = r.Merchant(mchID); err != nil {
-			return err
-		}
-		if book, err = r.Account(mchID); err != nil {
-			return err
-		}
-		keys, err = r.Keys(mchID)
-		return err
-	})
-	if err != nil {
-		return unknownMerchant(err, mchID)
-	}
-	shown := shownMerchant{merchantLine{m.MchID, m.Name, moment(m.CreatedAt), book.Balance, book.Seq, m.Settings}, []shownKey{}}
-	for _, k := range keys {
-		line := shownKey{k.ID, k.Use, k.Alg, moment(k.CreatedAt), nil}
-		if k.NotAfter != 0 {
-			end := moment(k.NotAfter)
-			line.NotAfter = &end
-		}
-		shown.Keys = append(shown.Keys, line)
-	}
-	if asJSON {
-		return p.json(shown)
-	}
-	return shown.print(p, core)
-}
-
-// print prints a merchant for people: every setting under the name it is stored by,
-// with what it comes to.
-func (m *shownMerchant) print(p *program, core *server.Core) error {
-	s, l := &m.Settings, engine.LimitsOf(&m.Settings)
-	cfg := core.Config
-	number := func(n int) string { return noLimit(n, strconv.Itoa(n)) }
-	yuan := func(a money.Fen) string { return noLimit(a, a.String()) }
-	rows := [][]string{
-		{"mch_id", m.MchID},
-		{"name", m.Name},
-		{"created_at", clock(m.CreatedAt.UnixMilli())},
-		{"balance", m.Balance.String()},
-		{"app_ids", strings.Join(s.AppIDs, ",")},
-		{"sub_mch_ids", orDefault(s.SubMchIDs, "any")},
-		{"providers", orDefault(s.Providers, strings.Join(cfg.Packets.Providers, ","))},
-		{"life_hours", told(s.LifeHours, strconv.Itoa(s.LifeHours), cfg.Packets.Life.Std().String())},
-		{"send_closed", yesNo(s.SendClosed)},
-		{"night_ban", yesNo(s.NightBan)},
-		{"sources", orDefault(s.Sources, "any")},
-		{"cert_policy", told(s.CertPolicy, string(s.CertPolicy), string(v2.Policy(s, core.Environment())))},
-		{"cert_sha256", strings.Join(s.CertSHA256, ",")},
-		{"hmac_only", yesNo(s.HMACOnly)},
-		{"strict", yesNo(s.Strict)},
-		{"err_code_0", yesNo(s.ErrCodeZero)},
-		{"average_min", told(s.AverageMin, s.AverageMin.String(), l.Average.Min.String())},
-		{"average_max", told(s.AverageMax, s.AverageMax.String(), l.Average.Max.String())},
-		{"scenes", scenes(s.Scenes)},
-		{"total_max", told(s.TotalMax, s.TotalMax.String(), l.TotalMax.String())},
-		{"num_max", told(s.NumMax, strconv.Itoa(s.NumMax), strconv.Itoa(l.NumMax))},
-		{"sends_per_s", told(s.SendsPerSec, number(s.SendsPerSec), number(l.SendsPerSec))},
-		{"day_num", told(s.DayNum, number(s.DayNum), number(l.Quota.Num))},
-		{"day_amount", told(s.DayAmount, yuan(s.DayAmount), yuan(l.Quota.Amount))},
-		{"seed_day_num", told(s.SeedDayNum, number(s.SeedDayNum), number(l.Quota.SeedNum))},
-		{"seed_day_amount", told(s.SeedDayAmount, yuan(s.SeedDayAmount), yuan(l.Quota.SeedAmount))},
-		{"unlimited", yesNo(s.Unlimited)},
-	}
-	for _, k := range m.Keys {
-		end := "no end"
-		if k.NotAfter != nil {
-			end = "until " + clock(k.NotAfter.UnixMilli())
-		}
-		rows = append(rows, []string{string(k.Use) + " key", k.ID + " (" + k.Alg + "), " + end})
-	}
-	return p.table(rows)
-}
-
-// told is a setting, or what holds without it.
-func told[T comparable](set T, text, usual string) string {
-	var zero T
-	if set == zero {
-		return usual + " (default)"
-	}
-	return text
-}
-
-func orDefault(list []string, usual string) string {
-	return told(len(list), strings.Join(list, ","), usual)
-}
-
-func noLimit[N ~int | ~int64](n N, text string) string {
-	if n <= 0 {
-		return "no limit"
-	}
-	return text
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
-func scenes(all map[string]store.Bounds) string {
-	var texts []string
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		texts = append(texts, name+"="+all[name].Min.String()+"-"+all[name].Max.String())
-	}
-	return strings.Join(texts, ",")
-}

@@ -3,19 +3,25 @@ package audit
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/store"
 )
 
-// entriesPerView bounds how long one View of a merchant's book stays open.
-const entriesPerView = 500
+// How many rows one View reads, so that none stays open for long.
+const (
+	accountsPerView = 500
+	entriesPerView  = 500 // of a merchant's book
+)
 
 // account is a merchant's book: what its head says and what its entries come to,
 // and later what the merchant's packets say about it.
 type account struct {
 	mchID    string
+	merchant bool // there is one of that mch_id
 	exists   bool
 	head     ledger.Book // when the audit came to it; no entry beyond it is looked at
 	beyond   uint64      // seq of an entry that stood beyond the head even then; 0: none
@@ -39,21 +45,37 @@ func (p *posting) row() string {
 	return fmt.Sprintf("account_entries mch_id=%s seq=%d", p.entry.MchID, p.entry.Seq)
 }
 
+// readAccounts audits the book of every merchant, and every other book that there is.
 func (a *audit) readAccounts(ctx context.Context) error {
-	var merchants []store.Merchant
-	err := a.view(ctx, "merchants", func(r store.Reader) (err error) {
-		merchants, err = r.Merchants()
+	mchIDs := make(map[string]bool)
+	err := a.view(ctx, "merchants", func(r store.Reader) error {
+		merchants, err := r.Merchants()
+		for i := range merchants {
+			mchIDs[merchants[i].MchID] = true
+		}
 		return err
 	})
+	for after, more := "", true; err == nil && more; {
+		var books []ledger.Book
+		err = a.view(ctx, "accounts mch_id>"+after, func(r store.Reader) (err error) {
+			books, err = r.Accounts(after, accountsPerView)
+			return err
+		})
+		for i := range books {
+			after = books[i].MchID
+			mchIDs[after] = true
+		}
+		more = len(books) == accountsPerView
+	}
 	if err != nil {
 		return err
 	}
-	for i := range merchants {
-		if err := a.readAccount(ctx, merchants[i].MchID); err != nil {
+	for _, mchID := range slices.Sorted(maps.Keys(mchIDs)) {
+		if err := a.readAccount(ctx, mchID); err != nil {
 			return err
 		}
 		if a.options.Deep {
-			if err := a.readKeys(ctx, merchants[i].MchID); err != nil {
+			if err := a.readKeys(ctx, mchID); err != nil {
 				return err
 			}
 		}
@@ -64,21 +86,8 @@ func (a *audit) readAccounts(ctx context.Context) error {
 func (a *audit) readAccount(ctx context.Context, mchID string) error {
 	c := &account{mchID: mchID, sum: ledger.Book{MchID: mchID}}
 	var entries []ledger.Entry
-	err := a.view(ctx, "accounts mch_id="+mchID, func(r store.Reader) (err error) {
-		c.beyond = 0
-		if c.head, err = r.Account(mchID); err != nil {
-			c.exists, err = present(err)
-			return err
-		}
-		c.exists = true
-		past, err := r.AccountEntries(mchID, c.head.Seq, 1)
-		if err != nil {
-			return err
-		}
-		if len(past) > 0 {
-			c.beyond = past[0].Seq
-		}
-		entries, err = r.AccountEntries(mchID, 0, entriesPerView)
+	err := a.view(ctx, c.row(), func(r store.Reader) (err error) {
+		entries, err = c.open(r)
 		return err
 	})
 	if err != nil {
@@ -112,6 +121,27 @@ func (a *audit) readAccount(ctx context.Context, mchID string) error {
 	}
 	_, err = check(a, ofAccount, c)
 	return err
+}
+
+// open reads the head, whether there is a merchant, and the first entries.
+func (c *account) open(r store.Reader) ([]ledger.Entry, error) {
+	_, err := r.Merchant(c.mchID)
+	if c.merchant, err = present(err); err != nil {
+		return nil, err
+	}
+	c.head, err = r.Account(c.mchID)
+	if c.exists, err = present(err); !c.exists {
+		return nil, err
+	}
+	past, err := r.AccountEntries(c.mchID, c.head.Seq, 1)
+	if err != nil {
+		return nil, err
+	}
+	c.beyond = 0
+	if len(past) > 0 {
+		c.beyond = past[0].Seq
+	}
+	return r.AccountEntries(c.mchID, 0, entriesPerView)
 }
 
 func (a *audit) accountEntries(ctx context.Context, mchID string, after uint64) (entries []ledger.Entry, err error) {
@@ -185,6 +215,13 @@ func accountCovered(p *posting) *wrong {
 func accountExists(c *account) *wrong {
 	if !c.exists {
 		return wrongf(c.row(), "the merchant has no account")
+	}
+	return nil
+}
+
+func accountMerchant(c *account) *wrong {
+	if !c.merchant {
+		return wrongf(c.row(), "there is no merchant of that mch_id")
 	}
 	return nil
 }

@@ -6,7 +6,7 @@
 // crosses between a packet and its merchant with both sides. It does not use the
 // engine, whose work it judges.
 //
-//	settings ─► accounts, entry by entry ─► packets, one by one ─► bills, pairs, totals
+//	settings, kinds ─► accounts, entry by entry ─► packets, one by one ─► bills, pairs, totals
 //
 // Each invariant is a pure function over rows already read; the tables in
 // invariant.go list them in the order in which they are checked, and
@@ -48,6 +48,7 @@ import (
 	"fmt"
 
 	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
 	"hongbao.example/hongbao/internal/vault"
@@ -126,7 +127,7 @@ func (a *audit) run(ctx context.Context) error {
 	if a.options.Packet != 0 {
 		return a.readPacket(ctx, a.options.Packet)
 	}
-	for _, step := range []func(context.Context) error{a.readAccounts, a.readPackets, a.readCounterparts} {
+	for _, step := range []func(context.Context) error{a.readKinds, a.readAccounts, a.readPackets, a.readCounterparts} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -239,4 +240,30 @@ func instanceKeyAgrees(d *database) *wrong {
 		return nil
 	}
 	return wrongf("settings name="+store.SettingFingerprint, "the database is of the instance key %q, not %q", d.fingerprint, d.wantFingerprint)
+}
+
+func (a *audit) readKinds(ctx context.Context) error {
+	var kinds []store.Kind
+	err := a.view(ctx, "kinds", func(r store.Reader) (err error) {
+		kinds, err = r.Kinds()
+		return err
+	})
+	if err == nil {
+		_, err = check(a, ofKinds, kinds)
+	}
+	return err
+}
+
+func kindsAgree(kinds []store.Kind) *wrong {
+	for i, k := range ledger.Kinds() {
+		t, _ := k.Transfer(0)
+		want := store.Kind{Kind: k, Name: k.String(), Debit: t.Debit, Credit: t.Credit}
+		if i == len(kinds) || kinds[i] != want {
+			return wrongf(fmt.Sprintf("kinds kind=%d", k), "not %s, from %q to %q", want.Name, want.Debit, want.Credit)
+		}
+	}
+	if n := len(ledger.Kinds()); len(kinds) > n {
+		return wrongf(fmt.Sprintf("kinds kind=%d", kinds[n].Kind), "there is no such kind")
+	}
+	return nil
 }

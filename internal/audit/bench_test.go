@@ -64,9 +64,9 @@ func benchDatabase(b *testing.B, num, packets int) store.Store {
 	var wait sync.WaitGroup
 	for p := range packets {
 		wait.Go(func() {
-			sent, err := e.Send(ctx, engine.Wish{
+			sent, err := e.Send(ctx, compared(engine.Wish{
 				MchID: shop, BillNo: fmt.Sprint(p), Type: packet.Group, AppID: "wx", Seed: "0", Num: num, Life: time.Hour, Total: 20_000,
-			})
+			}))
 			must(err)
 			for i := range num {
 				_, err := e.Claim(ctx, sent.ID, engine.Person{Space: "wx", Subject: fmt.Sprint(i)}, i/2, fault.OK)

@@ -111,6 +111,13 @@ func packetID(b *book) *wrong {
 	return nil
 }
 
+func packetDue(b *book) *wrong {
+	if b.DueAt != b.Terms.ExpiresAt {
+		return wrongf(b.headRow(), "expires_at is %d, the packet lives until %d", b.DueAt, b.Terms.ExpiresAt)
+	}
+	return nil
+}
+
 func holdRelease(b *book) *wrong {
 	held := false
 	for i := range b.lines {

@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"slices"
+
+	"hongbao.example/hongbao/internal/store"
 )
 
 // invariant is one thing that must hold of a subject: a packet, an account, a row.
@@ -26,6 +28,10 @@ var ofDatabase = []invariant[*database]{
 	{"instance-key", instanceKeyAgrees},
 }
 
+var ofKinds = []invariant[[]store.Kind]{
+	{"kinds", kindsAgree},
+}
+
 var ofPosting = []invariant[*posting]{
 	{"account-numbered", accountNumbered},
 	{"account-chained", accountChained},
@@ -36,6 +42,7 @@ var ofPosting = []invariant[*posting]{
 
 var ofAccount = []invariant[*account]{
 	{"account-exists", accountExists},
+	{"account-merchant", accountMerchant},
 	{"account-head", accountHead},
 	{"account-balance", accountBalance},
 }
@@ -57,6 +64,7 @@ var ofPacket = []invariant[*book]{
 	{"send-total", sendTotal},
 	{"terms-digest", termsDigest},
 	{"packet-id", packetID},
+	{"packet-due", packetDue},
 	{"split-feasible", splitFeasible},
 	{"split-secret", splitSecret},
 	{"split-commitment", splitCommitment},
@@ -83,6 +91,7 @@ var ofPacket = []invariant[*book]{
 	{"packet-merchant", packetMerchant},
 	{"packet-mirrored", packetMirrored},
 	{"packet-bill", packetBill},
+	{"bill-fields", billFields},
 
 	// Payouts.
 	{"follower-cursor", followerCursor},
@@ -92,6 +101,7 @@ var ofPacket = []invariant[*book]{
 	{"payout-each", payoutEach},
 	{"payout-sum", payoutSum},
 	{"payout-return", payoutReturn},
+	{"payout-events", payoutEvents},
 	{"settled", settled},
 }
 
@@ -118,7 +128,7 @@ var ofMoney = []invariant[*account]{
 func Invariants() []string {
 	return slices.Concat(
 		[]string{readable},
-		names(ofDatabase),
+		names(ofDatabase), names(ofKinds),
 		names(ofPosting), names(ofAccount), names(ofKey),
 		names(ofPacket), names(ofSealed),
 		names(ofBill), names(ofMirror), names(ofMoney),

@@ -181,9 +181,9 @@ func TestAnAuditBesideAServer(t *testing.T) {
 // call is a packet's short life.
 func (w *world) call(billNo string) {
 	ctx := context.Background()
-	sent, err := w.engine.Send(ctx, engine.Wish{
+	sent, err := w.engine.Send(ctx, compared(engine.Wish{
 		MchID: shop, BillNo: billNo, Type: packet.Group, AppID: "wx", Seed: "seed", Total: 300, Num: 3, Life: time.Hour,
-	})
+	}))
 	if err == nil {
 		_, err = w.engine.Claim(ctx, sent.ID, engine.Person{Space: "wx", Subject: "seed"}, 0, fault.OK)
 	}

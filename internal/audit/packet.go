@@ -31,6 +31,7 @@ type book struct {
 	claims   []packet.Claim // by slot
 	entries  []packet.Entry // by seq
 	payouts  []store.Payout // by slot and generation
+	events   []store.PayoutEvent
 	follower store.Follower // of payouts
 	mirrors  []mirror       // of entries that cross, in their order
 	bill     store.Bill
@@ -39,6 +40,7 @@ type book struct {
 
 	listID    string
 	link      string      // what its root link must be
+	fields    []sentField // what its bill must say that was sent
 	lines     []line      // claims and entries, by seq
 	opened    bool        // its secret could be opened
 	committed [32]byte    // the commitment that the secret makes, when it could
@@ -175,6 +177,9 @@ func (a *audit) readBook(r store.Reader, row store.Packet) (b book, err error) {
 	if b.payouts, err = r.Payouts(id); err != nil {
 		return b, err
 	}
+	if b.events, err = r.PayoutEvents(id); err != nil {
+		return b, err
+	}
 	if b.follower, err = r.Follower(id, payoutWorker); err != nil {
 		return b, err
 	}
@@ -225,6 +230,7 @@ func (a *audit) derive(b *book) {
 	b.claimants = a.claimants
 	b.listID = b.Head.ID.ListID(a.environment)
 	b.link = rootLink(a.vault, b)
+	b.fields = a.sentFields(b)
 	b.lines = merge(b.claims, b.entries)
 	b.attempts = byShare(b.payouts)
 	terms := b.Terms.Split(b.listID)

@@ -9,6 +9,7 @@ import (
 
 	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/money"
+	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
 )
 
@@ -62,6 +63,8 @@ func payoutClaim(b *book) *wrong {
 			return wrongf(payoutRow(p), "%d fen, the claim has %d", int64(p.Amount), int64(c.Amount))
 		case p.MchID != b.Terms.MchID:
 			return wrongf(payoutRow(p), "of the merchant %s, the packet is of %s", p.MchID, b.Terms.MchID)
+		case p.Channel != b.Terms.Channel:
+			return wrongf(payoutRow(p), "through the channel %q, the packet is paid by %q", p.Channel, b.Terms.Channel)
 		case c.Seq > b.follower.Seq:
 			return wrongf(payoutRow(p), "its claim is entry %d, the worker has come to %d", c.Seq, b.follower.Seq)
 		}
@@ -185,6 +188,69 @@ func payoutReturn(b *book) *wrong {
 		}
 	}
 	return nil
+}
+
+func eventRow(e *store.PayoutEvent) string {
+	return fmt.Sprintf("payout_events packet_id=%d claimant=%x generation=%d num=%d", e.Packet, e.Claimant[:], e.Generation, e.Num)
+}
+
+// attempt names a payout within its packet.
+type attempt struct {
+	claimant   packet.Claimant
+	generation int
+}
+
+// payoutEvents follows what happened to each payout from its beginning to the state
+// that it is in.
+func payoutEvents(b *book) *wrong {
+	last := make(map[attempt]*store.PayoutEvent)
+	for i := range b.events {
+		e := &b.events[i]
+		of := attempt{e.Claimant, e.Generation}
+		num, state := 1, store.PayoutQueued
+		if before := last[of]; before != nil {
+			num, state = before.Num+1, before.State
+		}
+		switch {
+		case e.Num != num:
+			return wrongf(eventRow(e), "it stands where event %d is due", num)
+		case !follows(state, e.State):
+			return wrongf(eventRow(e), "%q does not follow %s", string(e.State), state)
+		}
+		last[of] = e
+	}
+	for i := range b.payouts {
+		p := &b.payouts[i]
+		of := attempt{p.Claimant, p.Generation}
+		switch e := last[of]; {
+		case e == nil && p.State != store.PayoutQueued:
+			return wrongf(payoutRow(p), "%s, and no event says how", p.State)
+		case e != nil && e.State != p.State:
+			return wrongf(payoutRow(p), "%s, the last event made it %s", p.State, e.State)
+		case e != nil && p.Version <= (e.Num+1)/2: // one write makes two events at most
+			return wrongf(payoutRow(p), "version %d after %d events", p.Version, e.Num)
+		}
+		delete(last, of)
+	}
+	for i := range b.events {
+		if e := &b.events[i]; last[attempt{e.Claimant, e.Generation}] != nil {
+			return wrongf(eventRow(e), "there is no such payout")
+		}
+	}
+	return nil
+}
+
+// follows says whether an event may find a payout in one state and leave it in
+// another. A payout is sent once, which is written before; what is final stays.
+func follows(from, to store.PayoutState) bool {
+	switch {
+	case from == store.PayoutQueued:
+		return to == store.PayoutQueued || to == store.PayoutSubmitting
+	case from.Final():
+		return to == from
+	default:
+		return known(to) && to != store.PayoutQueued && to != store.PayoutSubmitting
+	}
 }
 
 func settled(b *book) *wrong {

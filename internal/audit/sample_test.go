@@ -44,7 +44,7 @@ var sample struct {
 	sync.Once
 	file  []byte               // the SQLite file
 	ids   map[string]packet.ID // packets by what has become of them
-	names *strings.Replacer    // "{name}" → id
+	names *strings.Replacer    // "{name}" → id, "{openid}" → claimant
 }
 
 // A world is an engine and a payout worker on a database.
@@ -119,13 +119,29 @@ func (w *world) fund(mchID string, amount money.Fen, ref string) {
 
 // send sends a packet of num shares under its own bill number.
 func (w *world) send(mchID, billNo string, kind packet.Type, num int, life time.Duration) packet.ID {
-	sent, err := w.engine.Send(w.Context(), engine.Wish{
+	sent, err := w.engine.Send(w.Context(), compared(engine.Wish{
 		MchID: mchID, BillNo: billNo, Type: kind, AppID: "wx", Seed: "seed", Total: money.Fen(num) * 200, Num: num,
 		SendName: "somebody", Wishing: "a wish", ActName: "an act", Remark: "a remark", Life: life,
-		Compared: []engine.Field{{Name: "total_num", Value: strconv.Itoa(num)}},
-	})
+	}))
 	w.must(err)
 	return sent.ID
+}
+
+// compared adds to a wish what the merchant's edge would have it compare. Some
+// merchants send for another one, or under a scene.
+func compared(w engine.Wish) engine.Wish {
+	call, amounts, sub, scene := "sendgroupredpack", "ALL_RAND", "10000099", "PRODUCT_2"
+	if w.Type == packet.Normal {
+		call, amounts, sub, scene = "sendredpack", "", "", ""
+	}
+	w.Compared = []engine.Field{
+		{Name: "call", Value: call}, {Name: "re_openid", Value: w.Seed},
+		{Name: "total_amount", Value: strconv.FormatInt(int64(w.Total), 10)}, {Name: "total_num", Value: strconv.Itoa(w.Num)},
+		{Name: "wxappid", Value: w.AppID}, {Name: "sub_mch_id", Value: sub}, {Name: "amt_type", Value: amounts},
+		{Name: "send_name", Value: w.SendName}, {Name: "wishing", Value: w.Wishing}, {Name: "act_name", Value: w.ActName},
+		{Name: "remark", Value: w.Remark}, {Name: "scene_id", Value: scene},
+	}
+	return w
 }
 
 // claim opens a share; by is the slot of who shared the link.
@@ -233,6 +249,10 @@ func copyOfSample(t *testing.T) string {
 		var names []string
 		for name, id := range sample.ids {
 			names = append(names, "{"+name+"}", strconv.FormatInt(int64(id), 10))
+		}
+		for _, openid := range []string{"seed", "payout-mend", "payout-never"} {
+			who := keys.Claimant(keys.ClaimantKeyID(), "wx", openid)
+			names = append(names, "{"+openid+"}", hex.EncodeToString(who[:]))
 		}
 		sample.names = strings.NewReplacer(names...)
 		tamper(t, path, "PRAGMA wal_checkpoint(TRUNCATE)") // so that one file is all there is

@@ -234,10 +234,9 @@ func (e *Engine) AddTicketKey(ctx context.Context, mchID string, key TicketKey) 
 	return e.addKey(ctx, k, 0)
 }
 
-// EndTicketKey ends a ticket key: tickets that are signed with it are refused at once,
-// by other servers within a second. Sessions that began with one of them live on. It
-// refuses with NotFound, field "kid", a key that the merchant does not have. It is safe
-// to repeat.
+// EndTicketKey ends a ticket key: within a second, tickets that are signed with it are
+// refused. Sessions that began with one of them live on. It refuses with NotFound, field
+// "kid", a key that the merchant does not have. It is safe to repeat.
 func (e *Engine) EndTicketKey(ctx context.Context, mchID, kid string) error {
 	err := e.cfg.Store.Update(ctx, func(tx store.Tx) error {
 		if _, err := tx.Merchant(mchID); err != nil {

@@ -66,20 +66,18 @@ func (g *group) withinQuota(w *Wish, seed packet.Claimant) error {
 		return err
 	}
 	over := func(sum, most int64) bool { return most > 0 && sum > most }
-	code := fault.OK
+	refuse := func(code fault.Code) error { return &fault.Error{Op: "send", Code: code} }
 	switch {
 	case w.Type == packet.Group && over(int64(toAll.Num+1), int64(q.Num)):
-		code = fault.DayNum
+		return refuse(fault.DayNum)
 	case over(int64(toSeed.Num+1), int64(q.SeedNum)):
-		code = fault.SeedNum
+		return refuse(fault.SeedNum)
 	case over(int64(toSeed.Amount.Plus(w.average())), int64(q.SeedAmount)):
-		code = fault.SeedAmount
+		return refuse(fault.SeedAmount)
 	case over(int64(toAll.Amount.Plus(w.Total)), int64(q.Amount)):
-		code = fault.DayAmount
-	default:
-		return nil
+		return refuse(fault.DayAmount)
 	}
-	return &fault.Error{Op: "send", Code: code}
+	return nil
 }
 
 // count drafts a packet into the sums that withinQuota has looked at.

@@ -161,6 +161,7 @@ func (o *sendOrder) redraw() error {
 		Terms:   *terms,
 		Secret:  e.cfg.Vault.Seal(vault.SplitSecret, vault.PacketRow(id), secret[:]),
 		SeedRef: e.cfg.Vault.Seal(vault.SeedRef, vault.PacketRow(id), []byte(w.Seed)),
+		DueAt:   terms.ExpiresAt,
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package payout_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,17 +13,30 @@ import (
 	"hongbao.example/hongbao/internal/store"
 )
 
-// TestAClaimOfAnotherProcessIsPaid: memory is behind the book, and catches up.
+// TestAClaimOfAnotherProcessIsPaid: memory is behind the book, and catches up, whoever
+// made the payout.
 func TestAClaimOfAnotherProcessIsPaid(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "rail")
-	r := rail(payouttest.Pay)
-	w := b.worker(r)
-	id := b.send(1, "lin")
-	b.beside().claim(id, "wang")
-	b.settle(w)
-	if row := b.packet(id); row.Head.ClaimedNum != 2 || !row.Settled || paid(r) != row.Head.Claimed {
-		t.Errorf("settled %v, %d of %d fen paid", row.Settled, paid(r), row.Head.Claimed)
+	for name, follow := range map[string]func(here, there *payout.Worker, id packet.ID) error{
+		"followed here":  func(here, _ *payout.Worker, id packet.ID) error { return here.Follow(context.Background(), id) },
+		"followed there": func(_, there *payout.Worker, id packet.ID) error { return there.Follow(context.Background(), id) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "rail")
+			r := rail(payouttest.Pay)
+			id := b.send(1, "lin")
+			other := b.beside()
+			other.claim(id, "wang")
+			w := b.worker(r)
+			b.must(follow(w, other.worker(r), id))
+			if n, err := w.Round(t.Context()); n != 2 || err != nil {
+				t.Errorf("%d payouts are due, %v", n, err)
+			}
+			if row := b.packet(id); !row.Settled || paid(r) != row.Head.Claimed {
+				t.Errorf("settled %v, %d of %d fen paid", row.Settled, paid(r), row.Head.Claimed)
+			}
+		})
 	}
 }
 
@@ -185,8 +199,7 @@ func TestNoShareReturnsWhileTheClockIsInDoubt(t *testing.T) {
 		if p := b.only(other); !p.Returned {
 			t.Error("a share that was refused for good waits for the clock")
 		}
-		jump.move(-payout.MendWithin)
-		time.Sleep(payout.MendWithin)
+		b.must(b.engine.ConfirmClock(t.Context())) // it really is that late
 		b.settle(mend)
 		if p := b.only(id); !p.Returned {
 			t.Error("a share was not returned in its time")

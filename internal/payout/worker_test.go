@@ -145,6 +145,9 @@ func TestAClaimThatWasEditedIsNotPaid(t *testing.T) {
 		"another claimant":      func(c *packet.Claim) { c.Claimant[0] ^= 1 },
 		"a larger share":        func(c *packet.Claim) { c.Amount++ },
 		"another entry's chain": func(c *packet.Claim) { c.Hash[0] ^= 1 },
+		"another slot":          func(c *packet.Claim) { c.Slot = 0 },
+		"a slot beyond":         func(c *packet.Claim) { c.Slot = 9 },
+		"another place in it":   func(c *packet.Claim) { c.Seq++ },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -192,6 +195,11 @@ func TestAnEditedClaimOfAPacketThatHasEnded(t *testing.T) {
 	}
 }
 
+// elsewhere is a rail under another name.
+type elsewhere struct{ *payouttest.Rail }
+
+func (elsewhere) Name() string { return "elsewhere" }
+
 // TestAPayoutThatWasEditedIsNotSent edits a payout that waits to be sent.
 func TestAPayoutThatWasEditedIsNotSent(t *testing.T) {
 	t.Parallel()
@@ -203,12 +211,17 @@ func TestAPayoutThatWasEditedIsNotSent(t *testing.T) {
 		"a slot beyond":        func(p *store.Payout) { p.Slot = 9 },
 		"another claimant":     func(p *store.Payout) { p.Claimant[0] ^= 1 },
 		"another merchant":     func(p *store.Payout) { p.MchID = "1" },
+		"another channel":      func(p *store.Payout) { p.Channel = "elsewhere" },
+		"another claimant, and the key that goes with it": func(p *store.Payout) {
+			p.Claimant[0] ^= 1
+			p.RailKey = payout.Key(p.MchID, payout.ClaimID(p.Packet.ListID(packet.Sandbox), p.Claimant), 1)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, "rail")
 			r := rail(payouttest.Pay)
-			w := b.worker(r)
+			w := b.worker(r, elsewhere{r})
 			id := b.send(1, "lin")
 			b.must(w.Follow(t.Context(), id))
 			b.store.rows = edit

@@ -97,11 +97,8 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 		return nil, fmt.Errorf("instance_key: %w", err)
 	}
 	s, err := sqlite.Open(ctx, cfg.Database.Path, sqlite.Options{})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w; run: hongbao init", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, withInit(err)
 	}
 	defer func() {
 		if err != nil {
@@ -127,6 +124,14 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 		return nil, err // a Core without an engine could not be closed
 	}
 	return c, nil
+}
+
+// withInit says how a database that is not there is made.
+func withInit(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; run: hongbao init", err)
+	}
+	return err
 }
 
 // belongs compares configuration and key with what the database was made with.

@@ -107,8 +107,12 @@ func TestHalfAnAnswerIsBrokenOff(t *testing.T) {
 func TestAbortingIsNoPanic(t *testing.T) {
 	t.Parallel()
 	s, log := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
-	if _, err := http.Get(s.LocalURL()); !errors.Is(err, io.EOF) {
+	resp, err := http.Get(s.LocalURL())
+	if !errors.Is(err, io.EOF) {
 		t.Errorf("the caller reads %v", err)
+	}
+	if err == nil {
+		must(t, resp.Body.Close())
 	}
 	if text := log.String(); text != "" {
 		t.Errorf("logged:\n%s", text)

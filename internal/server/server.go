@@ -55,6 +55,9 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Server, err erro
 			err = errors.Join(err, s.giveUp())
 		}
 	}()
+	if _, err = os.Stat(cfg.Database.Path); err != nil { // before a lock is left beside nothing
+		return nil, withInit(err)
+	}
 	if s.release, err = sqlite.Lock(cfg.Database.Path); err != nil {
 		return nil, err
 	}

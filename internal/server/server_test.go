@@ -246,6 +246,20 @@ func TestOperatorsEdge(t *testing.T) {
 	}
 }
 
+// TestNotReadyWithoutItsDatabase: who sends callers here learns that it cannot serve,
+// and the operator why.
+func TestNotReadyWithoutItsDatabase(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, configuration(t, t.TempDir()))
+	must(t, s.Store.Close())
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusServiceUnavailable} {
+		status, body, err := fetch(t, s.OpsURL()+path)
+		if status != want || !strings.Contains(body, `"status":"degraded"`) || strings.Count(body, `"store: `) != 1 || err != nil {
+			t.Errorf("%s: %d %s, %v", path, status, body, err)
+		}
+	}
+}
+
 // TestStopAnswersWhatWasAccepted stops the server while requests are on their way.
 func TestStopAnswersWhatWasAccepted(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,15 @@ type Packet struct {
 	Secret  []byte // sealed; the split's secret
 	SeedRef []byte // sealed; the seed's openid, to answer queries with
 	Settled bool
+	DueAt   int64 // Terms.ExpiresAt once more, beside the head: what Due goes by
+}
+
+// Kind is what a store tells those who read its rows without this program of a kind
+// of entry: a copy of the ledger's own rules.
+type Kind struct {
+	Kind          ledger.Kind
+	Name          string
+	Debit, Credit ledger.Account // both empty: it moves nothing
 }
 
 // Deadline is when a packet's life ends. Deadlines are ordered by time, then packet.

@@ -76,6 +76,8 @@ type Store interface {
 type Reader interface {
 	// Setting returns the value under name.
 	Setting(name string) (string, error)
+	// Kinds lists what the store says of each kind of entry, by number.
+	Kinds() ([]Kind, error)
 	// TicketUsed tells whether a claim ticket is marked as used up.
 	TicketUsed(mchID string, jti [16]byte) (bool, error)
 
@@ -85,6 +87,8 @@ type Reader interface {
 	// Keys lists a merchant's keys, newest first.
 	Keys(mchID string) ([]Key, error)
 	Account(mchID string) (ledger.Book, error)
+	// Accounts lists up to limit accounts after a mch_id, ascending.
+	Accounts(after string, limit int) ([]ledger.Book, error)
 	// AccountEntries lists up to limit entries after seq, ascending.
 	AccountEntries(mchID string, after uint64, limit int) ([]ledger.Entry, error)
 	// AccountEntry returns the entry with a reference.
@@ -106,8 +110,8 @@ type Reader interface {
 	Claims(id packet.ID, after uint64) ([]packet.Claim, error)
 	// Entries lists the other entries of a packet's book, by seq.
 	Entries(id packet.ID) ([]packet.Entry, error)
-	// Due lists up to limit packets that are neither ended nor held and whose deadline
-	// is above after and not later than until (milliseconds), the earliest first.
+	// Due lists up to limit packets that are neither ended nor held and whose DueAt is
+	// a deadline above after and not later than until (milliseconds), the earliest first.
 	Due(after Deadline, until int64, limit int) ([]Deadline, error)
 
 	// Follower returns a worker's place in a packet's book; the zero place if it

@@ -43,6 +43,7 @@ var start = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 // bed is a claimant's edge over a real engine, database and listener.
 type bed struct {
 	t       *testing.T
+	file    string // of the database
 	store   store.Store
 	engine  *engine.Engine
 	clock   *clock
@@ -112,7 +113,8 @@ func or[T comparable](v, fallback T) T {
 func newBed(t *testing.T, o terms) *bed {
 	t.Helper()
 	b := &bed{t: t, clock: &clock{now: start}, payouts: &revisits{}, secret: []byte(strings.Repeat("k", 32))}
-	s, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "hb.db"), sqlite.Options{})
+	b.file = filepath.Join(t.TempDir(), "hb.db")
+	s, err := sqlite.Create(t.Context(), b.file, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +149,33 @@ func newBed(t *testing.T, o terms) *bed {
 		}
 	})
 	return b
+}
+
+// another starts another claimant's edge on the bed's database, which knows of it only
+// what it reads there, and returns its address.
+func (b *bed) another() (base string) {
+	b.t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	e, err := engine.New(engine.Config{
+		Store: b.store, Vault: b.engine.Vault(), Environment: packet.Sandbox, Random: rand.Reader, Log: log,
+		Now: b.clock.Now, Elapsed: func() time.Duration { return 0 }, SweepOff: true,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	h, err := claim.New(claim.Config{
+		Engine: e, BaseURL: b.base, Log: log, Wait: 10 * time.Second, Payouts: b.payouts,
+		Address: func(*http.Request) string { return "somewhere" },
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	b.t.Cleanup(func() {
+		server.Close()
+		e.Close()
+	})
+	return server.URL
 }
 
 // fund adds a merchant with money and two ticket keys.

@@ -33,6 +33,19 @@ func TakeStream(h http.Handler, address string) error {
 	return h.(*handler).streams.enter(address) //nolint:forcetypeassert // New returns nothing else
 }
 
+// PostersMax bounds the posters that are kept.
+const PostersMax = postersMax
+
+// KeepPoster has a handler keep a poster of nothing.
+func KeepPoster(h http.Handler, token string) {
+	h.(*handler).posters.put(token, nil) //nolint:forcetypeassert // New returns nothing else
+}
+
+// PostersKept counts the posters that a handler keeps.
+func PostersKept(h http.Handler) int {
+	return len(h.(*handler).posters.drawn) //nolint:forcetypeassert // New returns nothing else
+}
+
 // Phrases are the texts of the pages; Files the templates that use them.
 var (
 	Phrases = phrases

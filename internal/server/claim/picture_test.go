@@ -5,10 +5,13 @@ import (
 	"image/color"
 	"image/png"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"rsc.io/qr"
+
+	"hongbao.example/hongbao/internal/server/claim"
 )
 
 // picture reads a PNG.
@@ -59,6 +62,37 @@ func TestPicturesShowTheLink(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAPosterIsOfItsOwnLink: the poster of one link is not shown for another, and
+// asking again gives the same.
+func TestAPosterIsOfItsOwnLink(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, terms{})
+	one, other := b.send(3).path+"/poster.png", b.send(3).path+"/poster.png"
+	w := b.browser()
+	first, second := w.get(one).body, w.get(other).body
+	if first == second {
+		t.Error("two links have one poster")
+	}
+	if w.get(one).body != first || w.get(other).body != second {
+		t.Error("a poster changed when it was asked for again")
+	}
+}
+
+// TestPostersKeptAreBounded: with more links than are kept, the memory of one process
+// does not grow, and every poster is still shown.
+func TestPostersKeptAreBounded(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, terms{})
+	path := b.send(3).path + "/poster.png"
+	for i := range claim.PostersMax + 10 {
+		claim.KeepPoster(b.handler, strconv.Itoa(i))
+	}
+	if kept := claim.PostersKept(b.handler); kept > claim.PostersMax {
+		t.Errorf("%d posters are kept", kept)
+	}
+	picture(t, b.browser().get(path))
 }
 
 // compare looks at the middle of each module, free ones included.

@@ -34,7 +34,7 @@ func HoldReaders(s *Store) (release func()) {
 // Lists are the queries that read more than one row, by the methods that run them.
 func Lists() map[string]string {
 	return map[string]string{
-		"Merchants": queries[merchantList], "Keys": queries[keyList], "AccountEntries": queries[accountEntryList], "Bills": queries[billList],
+		"Kinds": queries[kindList], "Merchants": queries[merchantList], "Keys": queries[keyList], "Accounts": queries[accountList], "AccountEntries": queries[accountEntryList], "Bills": queries[billList],
 		"Packets": queries[packetList], "PacketsOf": queries[packetListOf], "Claims": queries[claimList], "Entries": queries[entryList],
 		"Due": queries[dueList], "Unsettled": queries[unsettledList], "Payouts": queries[payoutList], "PayoutsDue": queries[payoutDueList],
 		"PayoutEvents": queries[payoutEventList],

@@ -39,8 +39,8 @@ func checkVersion(ctx context.Context, path string) error {
 	return withProvider(path, "ro", func(p *goose.Provider) error {
 		has, knows, err := p.GetVersions(ctx)
 		switch {
-		case primary(err) == sqlite3.SQLITE_READONLY: // there is no table of versions yet
-			return errors.New("its tables were never made; run: hongbao init")
+		case primary(err) == sqlite3.SQLITE_READONLY, primary(err) == sqlite3.SQLITE_NOTADB: // there is no table of versions
+			return errors.New("not a hongbao database")
 		case err != nil:
 			return err
 		case has > knows:

@@ -198,6 +198,7 @@ func TestADamagedRowIsAnErrorOfItsOwn(t *testing.T) {
 	db := raw(t, path)
 	merchant := func(r store.Reader) error { _, err := r.Merchant("m1"); return err }
 	account := func(r store.Reader) error { _, err := r.Account("m1"); return err }
+	kinds := func(r store.Reader) error { _, err := r.Kinds(); return err }
 	for _, c := range []struct {
 		damage, mend string
 		read         func(store.Reader) error
@@ -205,6 +206,8 @@ func TestADamagedRowIsAnErrorOfItsOwn(t *testing.T) {
 		{"UPDATE merchants SET settings = '{'", "UPDATE merchants SET settings = '{}'", merchant},
 		{"UPDATE accounts SET hash = x'00'", "UPDATE accounts SET hash = zeroblob(32)", account},
 		{"UPDATE accounts SET hash = zeroblob(33)", "UPDATE accounts SET hash = zeroblob(32)", account},
+		{"UPDATE kinds SET kind = 267 WHERE kind = 11", "UPDATE kinds SET kind = 11 WHERE kind = 267", kinds}, // 11, cut to a byte
+		{"UPDATE kinds SET kind = -1 WHERE kind = 1", "UPDATE kinds SET kind = 1 WHERE kind = -1", kinds},
 	} {
 		inUpdate := func(tx store.Tx) error { return c.read(tx) }
 		if _, err := db.ExecContext(t.Context(), c.damage); err != nil {

@@ -84,7 +84,7 @@ func TestNoQueryWalksAGrowingTable(t *testing.T) {
 			t.Errorf("%s has no plan", name)
 		}
 		for _, step := range steps {
-			if strings.HasPrefix(step, "SCAN") && name != "Merchants" {
+			if strings.HasPrefix(step, "SCAN") && name != "Merchants" && name != "Kinds" {
 				t.Errorf("%s scans: %s", name, text)
 			}
 			if strings.Contains(step, "TEMP B-TREE") && strings.Contains(query, "LIMIT") {

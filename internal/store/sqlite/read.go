@@ -14,6 +14,8 @@ func (r reader) Setting(name string) (string, error) {
 	return one(r.session, settingRow, (*row).text, name)
 }
 
+func (r reader) Kinds() ([]store.Kind, error) { return list(r.session, kindList, scanKind) }
+
 func (r reader) Merchant(mchID string) (store.Merchant, error) {
 	return one(r.session, merchantRow, scanMerchant, mchID)
 }
@@ -28,6 +30,10 @@ func (r reader) Keys(mchID string) ([]store.Key, error) {
 
 func (r reader) Account(mchID string) (ledger.Book, error) {
 	return one(r.session, accountRow, scanAccount, mchID)
+}
+
+func (r reader) Accounts(after string, limit int) ([]ledger.Book, error) {
+	return list(r.session, accountList, scanAccount, after, int64(limit))
 }
 
 func (r reader) AccountEntries(mchID string, after uint64, limit int) ([]ledger.Entry, error) {

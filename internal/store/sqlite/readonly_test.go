@@ -153,7 +153,7 @@ func TestReadingOnlyMakesNoDatabase(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlite.OpenReadOnly(t.Context(), empty, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "run: hongbao init") {
+	if _, err := sqlite.OpenReadOnly(t.Context(), empty, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "not a hongbao database") {
 		t.Errorf("open of an empty file: %v", err)
 	}
 	if got := content(t, empty); len(got) != 0 {

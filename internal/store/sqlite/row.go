@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/money"
@@ -51,6 +52,15 @@ func (r *row) parent() int {
 	return int(r.int())
 }
 
+// byte reads a number from 0 to 255: another one is not to pass for one of those.
+func (r *row) byte() uint8 {
+	n := r.int()
+	if n < 0 || n > math.MaxUint8 {
+		r.err = fmt.Errorf("column %d is %d", r.next, n)
+	}
+	return uint8(n)
+}
+
 // fixed reads a blob that must fill dst.
 func (r *row) fixed(dst []byte) {
 	if b := r.blob(); copy(dst, b) != len(dst) || len(b) != len(dst) {
@@ -69,13 +79,13 @@ func scanPacket(r *row) store.Packet {
 	p := store.Packet{Head: packet.Head{
 		ID: r.id(), Seq: r.uint(), Hash: r.hash(), At: r.int(), ClaimedNum: int(r.int()),
 		Claimed: r.fen(), Refunded: r.fen(), Returned: r.fen(), Held: r.bool(), Ended: r.bool(),
-	}, Settled: r.bool()}
-	_, _ = r.int(), r.id() // expires_at and packet_id, which the other table has too
+	}, Settled: r.bool(), DueAt: r.int()}
+	_ = r.id() // packet_id, which the other table has too
 	p.Terms = packet.Terms{
 		MchID: r.text(), BillNo: r.text(), Type: packet.Type(r.text()), AppID: r.text(),
 		SendName: r.text(), Wishing: r.text(), ActName: r.text(), Remark: r.text(),
 		Total: r.fen(), Num: int(r.int()), Law: split.Law(r.text()), Min: r.fen(), Cap: r.fen(), Commitment: r.commitment(),
-		Seed: r.claimant(), Providers: r.text(), Channel: r.text(), ClaimantKey: uint8(r.int()), LinkKey: uint8(r.int()),
+		Seed: r.claimant(), Providers: r.text(), Channel: r.text(), ClaimantKey: r.byte(), LinkKey: r.byte(),
 		SentAt: r.int(), ExpiresAt: r.int(),
 	}
 	p.Secret, p.SeedRef = r.blob(), r.blob()
@@ -91,7 +101,7 @@ func scanClaim(r *row) packet.Claim {
 
 func scanEntry(r *row) packet.Entry {
 	return packet.Entry{
-		Packet: r.id(), Seq: r.uint(), Kind: ledger.Kind(r.int()), Amount: r.fen(), At: r.int(), Note: r.text(), Hash: r.hash(),
+		Packet: r.id(), Seq: r.uint(), Kind: ledger.Kind(r.byte()), Amount: r.fen(), At: r.int(), Note: r.text(), Hash: r.hash(),
 	}
 }
 
@@ -123,7 +133,7 @@ func scanAccount(r *row) ledger.Book {
 
 func scanAccountEntry(r *row) ledger.Entry {
 	return ledger.Entry{
-		MchID: r.text(), Seq: r.uint(), Kind: ledger.Kind(r.int()), Ref: r.text(), Amount: r.fen(), At: r.int(), Hash: r.hash(),
+		MchID: r.text(), Seq: r.uint(), Kind: ledger.Kind(r.byte()), Ref: r.text(), Amount: r.fen(), At: r.int(), Hash: r.hash(),
 	}
 }
 
@@ -135,6 +145,10 @@ func scanBill(r *row) store.Bill {
 
 func scanDaySum(r *row) store.DaySum {
 	return store.DaySum{MchID: r.text(), Day: int(r.int()), Seed: r.claimant(), Num: int(r.int()), Amount: r.fen()}
+}
+
+func scanKind(r *row) store.Kind {
+	return store.Kind{Kind: ledger.Kind(r.byte()), Name: r.text(), Debit: ledger.Account(r.text()), Credit: ledger.Account(r.text())}
 }
 
 func scanMerchant(r *row) store.Merchant {

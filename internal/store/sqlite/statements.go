@@ -15,10 +15,12 @@ const (
 	checkpointAll
 
 	settingRow
+	kindList
 	merchantRow
 	merchantList
 	keyList
 	accountRow
+	accountList
 	accountEntryRow
 	accountEntryList
 	billRow
@@ -96,10 +98,12 @@ var queries = [...]string{
 	checkpointAll: "PRAGMA wal_checkpoint(TRUNCATE)",
 
 	settingRow:       "SELECT value FROM settings WHERE name = ?",
+	kindList:         "SELECT kind, name, debit, credit FROM kinds ORDER BY kind",
 	merchantRow:      "SELECT " + merchantColumns + " FROM merchants WHERE mch_id = ?",
 	merchantList:     "SELECT " + merchantColumns + " FROM merchants ORDER BY mch_id",
 	keyList:          "SELECT " + keyColumns + " FROM keys WHERE mch_id = ? ORDER BY created_at DESC, id",
 	accountRow:       "SELECT " + accountColumns + " FROM accounts WHERE mch_id = ?",
+	accountList:      "SELECT " + accountColumns + " FROM accounts WHERE mch_id > ? ORDER BY mch_id LIMIT ?",
 	accountEntryRow:  "SELECT " + accountEntryColumns + " FROM account_entries WHERE mch_id = ? AND ref = ?",
 	accountEntryList: "SELECT " + accountEntryColumns + " FROM account_entries WHERE mch_id = ? AND seq > ? ORDER BY seq LIMIT ?",
 	billRow:          "SELECT " + billColumns + " FROM bills WHERE mch_id = ? AND mch_billno = ?",

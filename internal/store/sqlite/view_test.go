@@ -17,23 +17,6 @@ import (
 	"hongbao.example/hongbao/internal/store/storetest"
 )
 
-// TestTheTableOfKindsIsTheLedgers compares what SQL says of every kind with what
-// the ledger says.
-func TestTheTableOfKindsIsTheLedgers(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "hongbao.db")
-	create(t, path)
-	got := column(t, raw(t, path), "SELECT kind || ' ' || name || ' ' || coalesce(debit, '') || ' ' || coalesce(credit, '') FROM kinds ORDER BY kind")
-	var want []string
-	for _, k := range ledger.Kinds() {
-		line, _ := k.Transfer(1)
-		want = append(want, fmt.Sprintf("%d %s %s %s", k, k, line.Debit, line.Credit))
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-ledger +table):\n%s", diff)
-	}
-}
-
 // lifeOf writes a merchant's whole business: two fundings, a withdrawal, a packet
 // with a claim for each end that a payout can have, a hold, a refund, a return.
 // It returns the transfers that these make, as the ledger says them.

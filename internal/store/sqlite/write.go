@@ -59,7 +59,7 @@ func (t tx) InsertPackets(packets []store.Packet) error {
 		h, m := &p.Head, &p.Terms
 		if err := t.insert(store.ErrTaken, packetInsert,
 			int64(h.ID), int64(h.Seq), h.Hash[:], h.At, int64(h.ClaimedNum), int64(h.Claimed), int64(h.Refunded), int64(h.Returned),
-			h.Held, h.Ended, p.Settled, m.ExpiresAt); err != nil {
+			h.Held, h.Ended, p.Settled, p.DueAt); err != nil {
 			return err
 		}
 		return t.insert(store.ErrTaken, termsInsert,

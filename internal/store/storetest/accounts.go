@@ -15,6 +15,19 @@ var accounts = map[string]func(*bed){
 		reads(b, ledger.Book{MchID: "m1"}, func(r store.Reader) (ledger.Book, error) { return r.Account("m1") })
 		findsNothing(b, func(r store.Reader) (ledger.Book, error) { return r.Account("m2") })
 	},
+	"accounts are listed from a place on": func(b *bed) {
+		b.addMerchants("m2", "m10", "m1")
+		b.update(func(tx store.Tx) error { return fund(tx, "m10", "r") })
+		funded, _ := Fund(ledger.Book{MchID: "m10"}, 100_00, "r")
+		m1, m10, m2 := ledger.Book{MchID: "m1"}, funded.To, ledger.Book{MchID: "m2"}
+		for _, c := range []struct {
+			after string
+			limit int
+			want  []ledger.Book
+		}{{"", 9, []ledger.Book{m1, m10, m2}}, {"", 2, []ledger.Book{m1, m10}}, {"m1", 9, []ledger.Book{m10, m2}}, {"m2", 9, nil}} {
+			reads(b, c.want, func(r store.Reader) ([]ledger.Book, error) { return r.Accounts(c.after, c.limit) })
+		}
+	},
 	"accounts are locked in order and as they are": func(b *bed) {
 		b.addMerchants("m1", "m2", "m3")
 		b.update(func(tx store.Tx) error { return fund(tx, "m3", "r") })

@@ -168,7 +168,7 @@ func (h *history) write(tx store.Tx) error {
 
 func (h *history) insertPacket(tx store.Tx) error {
 	p, e := Packet(h.id(), h.mchID())
-	p.Terms.ExpiresAt, p.Settled = h.number(), h.below(2) == 0
+	p.DueAt, p.Settled = h.number(), h.below(2) == 0
 	if err := tx.InsertPackets([]store.Packet{p}); err != nil {
 		return err
 	}
@@ -332,6 +332,7 @@ func (h *history) read(r store.Reader) {
 		func() (any, error) { return r.Setting(store.SettingEnvironment) },
 		func() (any, error) { return r.Merchant(mchID) },
 		func() (any, error) { return r.Account(mchID) },
+		func() (any, error) { return r.Accounts(mchID, limit) },
 		func() (any, error) { return r.AccountEntries(mchID, uint64(h.below(5)), limit) },
 		func() (any, error) { return r.AccountEntry(mchID, h.name("ref")) },
 		func() (any, error) { return r.Bill(mchID, h.name("b")) },

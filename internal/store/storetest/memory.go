@@ -179,6 +179,14 @@ type memoryReader struct {
 
 func (r memoryReader) Setting(name string) (string, error) { return find(r, r.settings, name) }
 
+func (r memoryReader) Kinds() (all []store.Kind, err error) {
+	for _, k := range ledger.Kinds() {
+		t, _ := k.Transfer(0)
+		all = append(all, store.Kind{Kind: k, Name: k.String(), Debit: t.Debit, Credit: t.Credit})
+	}
+	return all, r.err
+}
+
 func (r memoryReader) Merchant(mchID string) (store.Merchant, error) {
 	return find(r, r.merchants, mchID)
 }
@@ -196,6 +204,11 @@ func (r memoryReader) Keys(mchID string) ([]store.Key, error) {
 }
 
 func (r memoryReader) Account(mchID string) (ledger.Book, error) { return find(r, r.accounts, mchID) }
+
+func (r memoryReader) Accounts(after string, limit int) ([]ledger.Book, error) {
+	return pick(r, values(r.accounts), limit, func(b *ledger.Book) bool { return b.MchID > after },
+		func(a, b ledger.Book) int { return cmp.Compare(a.MchID, b.MchID) })
+}
 
 func (r memoryReader) AccountEntries(mchID string, after uint64, limit int) ([]ledger.Entry, error) {
 	return pick(r, r.accountEntries[mchID], limit, func(e *ledger.Entry) bool { return e.Seq > after },
@@ -251,13 +264,13 @@ func (r memoryReader) Entries(id packet.ID) ([]packet.Entry, error) {
 }
 
 func (r memoryReader) Due(after store.Deadline, until int64, limit int) ([]store.Deadline, error) {
-	deadline := func(p *store.Packet) store.Deadline { return store.Deadline{At: p.Terms.ExpiresAt, Packet: p.Head.ID} }
+	deadline := func(p *store.Packet) store.Deadline { return store.Deadline{At: p.DueAt, Packet: p.Head.ID} }
 	byDeadline := func(a, b store.Deadline) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Packet, b.Packet))
 	}
 	ps, err := pick(r, values(r.packets), limit,
 		func(p *store.Packet) bool {
-			return !p.Head.Ended && !p.Head.Held && p.Terms.ExpiresAt <= until && byDeadline(deadline(p), after) > 0
+			return !p.Head.Ended && !p.Head.Held && p.DueAt <= until && byDeadline(deadline(p), after) > 0
 		},
 		func(a, b store.Packet) int { return byDeadline(deadline(&a), deadline(&b)) })
 	var due []store.Deadline

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/store"
 )
 
@@ -10,6 +11,14 @@ var merchants = map[string]func(*bed){
 		b.update(func(tx store.Tx) error { return tx.InsertSetting(store.SettingEnvironment, "sandbox") })
 		b.refuse(store.ErrStale, func(tx store.Tx) error { return tx.InsertSetting(store.SettingEnvironment, "production") })
 		reads(b, "sandbox", func(r store.Reader) (string, error) { return r.Setting(store.SettingEnvironment) })
+	},
+	"what is said of kinds of entries is what the ledger says": func(b *bed) {
+		var want []store.Kind
+		for _, k := range ledger.Kinds() {
+			t, _ := k.Transfer(1)
+			want = append(want, store.Kind{Kind: k, Name: k.String(), Debit: t.Debit, Credit: t.Credit})
+		}
+		reads(b, want, store.Reader.Kinds)
 	},
 	"a merchant comes back as it was": func(b *bed) {
 		b.addMerchants("m1")

@@ -163,7 +163,7 @@ var packets = map[string]func(*bed){
 	"packets whose life is over are due, the longest first": func(b *bed) {
 		life := func(n int, end int64) store.Packet {
 			p := b.sample(n)
-			p.Terms.ExpiresAt = end
+			p.DueAt = end
 			return p
 		}
 		late, early, middle, alive := life(1, 30), life(2, 10), life(3, 20), life(4, 31)
@@ -179,7 +179,7 @@ var packets = map[string]func(*bed){
 				reads(b, want[i+1:], func(r store.Reader) ([]store.Deadline, error) { return r.Due(d, 30, 9) })
 			}
 		}
-		at := func(p *store.Packet) store.Deadline { return store.Deadline{At: p.Terms.ExpiresAt, Packet: p.Head.ID} }
+		at := func(p *store.Packet) store.Deadline { return store.Deadline{At: p.DueAt, Packet: p.Head.ID} }
 		due(at(&early), at(&middle), at(&late))
 		b.move(&held, func(h *packet.Head) { h.Held = false })
 		b.move(&early, func(h *packet.Head) { h.Ended = true })

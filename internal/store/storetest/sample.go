@@ -62,6 +62,7 @@ func Packet(id packet.ID, mchID string) (store.Packet, packet.Entry) {
 		},
 		Secret:  filler("secret", 60),
 		SeedRef: filler("seed ref", 70),
+		DueAt:   id.Millis() + Life + 1,
 	}
 	copy(p.Terms.Commitment[:], filler("commitment", 32))
 	var opening packet.Entry
