@@ -39,7 +39,8 @@
 // order by itself; it contradicts the receipts that claimants hold and the heads
 // that were served. So does a database that was replaced by an older copy. Claims
 // and entries of a packet whose head or terms are gone are reached by no key; the
-// merchant's book then misses its other side.
+// merchant's book then misses its other side. Entries of an account that is gone
+// together with its merchant are reached by none either.
 package audit
 
 import (

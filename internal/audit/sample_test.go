@@ -135,11 +135,18 @@ func compared(w engine.Wish) engine.Wish {
 		call, amounts, sub, scene = "sendredpack", "", "", ""
 	}
 	w.Compared = []engine.Field{
-		{Name: "call", Value: call}, {Name: "re_openid", Value: w.Seed},
-		{Name: "total_amount", Value: strconv.FormatInt(int64(w.Total), 10)}, {Name: "total_num", Value: strconv.Itoa(w.Num)},
-		{Name: "wxappid", Value: w.AppID}, {Name: "sub_mch_id", Value: sub}, {Name: "amt_type", Value: amounts},
-		{Name: "send_name", Value: w.SendName}, {Name: "wishing", Value: w.Wishing}, {Name: "act_name", Value: w.ActName},
-		{Name: "remark", Value: w.Remark}, {Name: "scene_id", Value: scene},
+		{Name: "call", Value: call},
+		{Name: "re_openid", Value: w.Seed},
+		{Name: "total_amount", Value: strconv.FormatInt(int64(w.Total), 10)},
+		{Name: "total_num", Value: strconv.Itoa(w.Num)},
+		{Name: "wxappid", Value: w.AppID},
+		{Name: "sub_mch_id", Value: sub},
+		{Name: "amt_type", Value: amounts},
+		{Name: "send_name", Value: w.SendName},
+		{Name: "wishing", Value: w.Wishing},
+		{Name: "act_name", Value: w.ActName},
+		{Name: "remark", Value: w.Remark},
+		{Name: "scene_id", Value: scene},
 	}
 	return w
 }

@@ -60,6 +60,15 @@ func TestABrokenPacketIsHeld(t *testing.T) {
 			if p := r.picture(id); p.State != packet.Held {
 				t.Errorf("the packet is %s", p.State)
 			}
+			if mend := mends[name]; mend != "" { // the operator's repair is seen
+				edited(t, filepath.Join(dir, "hongbao.db"), mend, id)
+				r.clock.pass(time.Second)
+				if p := r.picture(id); p.State != packet.Open {
+					t.Errorf("the mended packet is %s", p.State)
+				}
+				edited(t, filepath.Join(dir, "hongbao.db"), edit, id)
+				r.Forget()
+			}
 			r.clock.pass(48 * time.Hour)
 			round(t, r)
 			if err := r.End(t.Context(), id, "x"); fault.CodeOf(err) != fault.Held {
@@ -76,6 +85,12 @@ func TestABrokenPacketIsHeld(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mends undo some of the edits.
+var mends = map[string]string{
+	"a claim's amount": `UPDATE claims SET amount = amount - 1 WHERE packet_id = ?`,
+	"the head's sum":   `UPDATE packets SET claimed = claimed - 1 WHERE id = ?`,
 }
 
 func edited(t *testing.T, path, edit string, id packet.ID) {

@@ -52,7 +52,7 @@ func (e *Engine) sound(ctx context.Context, id packet.ID) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, broken := p.state(); broken != nil {
+	if p.isBroken() {
 		return nil, fault.Held
 	}
 	return p, nil

@@ -118,6 +118,12 @@ func New(cfg Config) (*Engine, error) {
 		hints:     make(chan packet.ID, 4096),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	alarm, err := e.clockAlarm(ctx)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	e.sweeper.start(cfg.Now(), cfg.Elapsed(), alarm)
 	e.cancel = cancel
 	for range cfg.Lanes {
 		l := newLane(e)

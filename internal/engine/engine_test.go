@@ -302,6 +302,9 @@ func TestRefundsWaitWhileTheClockIsInDoubt(t *testing.T) {
 	id := r.send("1", 1000, 3)
 	round(t, r)
 	r.clock.jump(48 * time.Hour)
+	if r.ClockHolds() {
+		t.Error("the clock is believed before anybody has looked")
+	}
 	round(t, r)
 	if p := r.picture(id); p.State == packet.Refunded {
 		t.Fatal("a jump of the clock refunded a packet")

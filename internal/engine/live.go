@@ -50,6 +50,13 @@ func (p *live) seq() uint64 {
 	return p.head.Seq
 }
 
+// isBroken says that the packet's rows contradict each other. They may be mended.
+func (p *live) isBroken() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.broken != nil
+}
+
 // ended says that no share of the packet will change hands any more.
 func (p *live) ended() bool {
 	p.mu.RLock()
@@ -164,7 +171,7 @@ func (m *memory) put(p *live) *live {
 	if at, ok := m.packets[p.id]; ok {
 		m.recent.MoveToFront(at)
 		known := at.Value.(*live) //nolint:forcetypeassert // the list holds nothing else
-		if known.seq() >= p.seq() {
+		if known.seq() > p.seq() || known.seq() == p.seq() && !known.isBroken() {
 			return known
 		}
 		at.Value = p
@@ -212,7 +219,7 @@ func (e *Engine) find(ctx context.Context, id packet.ID) (*live, error) {
 func (e *Engine) findFresh(ctx context.Context, id packet.ID, age time.Duration) (*live, error) {
 	now := e.cfg.Elapsed()
 	known := e.live.find(id)
-	if known != nil && age > 0 && (known.ended() || now-time.Duration(known.compared.Load()) < age) {
+	if known != nil && age > 0 && (known.ended() && !known.isBroken() || now-time.Duration(known.compared.Load()) < age) {
 		return known, nil
 	}
 	var p *live
@@ -221,7 +228,7 @@ func (e *Engine) findFresh(ctx context.Context, id packet.ID, age time.Duration)
 		if err != nil {
 			return err
 		}
-		if known != nil && known.seq() == row.Head.Seq {
+		if known != nil && known.seq() == row.Head.Seq && !known.isBroken() {
 			p = known
 			return nil
 		}
@@ -247,7 +254,7 @@ func (e *Engine) read(r store.Reader, row *store.Packet) (*live, error) {
 		return nil, err
 	}
 	p := newLive(e.cfg.Vault, e.cfg.Environment, row, claims, entries)
-	if p.broken != nil {
+	if known := e.live.find(id); p.broken != nil && (known == nil || !known.isBroken()) {
 		e.stats.Broken.Add(1)
 		e.log.Error("a packet breaks an invariant", "packet", int64(id), "reason", p.broken.Error())
 	}

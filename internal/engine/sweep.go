@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,16 +20,42 @@ const (
 )
 
 // sweeper refunds what nobody claimed once a packet's life is over. A wall clock
-// that jumped would end packets early or late, so the sweeper compares it with a
-// clock that cannot jump, and stops with an alarm while the two disagree. The alarm
-// is a setting of the database: a restart does not forget it, and an operator may
-// take it back (ConfirmClock).
+// that jumped would end packets early or late, so the wall clock is compared with a
+// clock that cannot jump, and an alarm stops the sweeper while the two disagree. The
+// alarm is a setting of the database: a restart does not forget it, and an operator
+// may take it back (ConfirmClock).
 type sweeper struct {
-	alarm   atomic.Bool
-	read    bool          // the setting has been; the sweeper's goroutine alone, as all below
-	wall    time.Time     // of the last round
-	elapsed time.Duration // of the last round
+	alarm atomic.Bool
+
+	mu      sync.Mutex    // guards all below
+	wall    time.Time     // of the last comparison
+	elapsed time.Duration // of the last comparison
 	calm    time.Duration // since when the clocks agree, on the elapsed clock
+}
+
+// start takes the first reading of the clocks.
+func (s *sweeper) start(wall time.Time, elapsed time.Duration, alarm bool) {
+	s.wall, s.elapsed, s.calm = wall.Round(0), elapsed, elapsed
+	s.alarm.Store(alarm)
+}
+
+// drift is how far the wall clock was moved since the last comparison.
+func (s *sweeper) drift(wall time.Time, elapsed time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return wall.Round(0).Sub(s.wall) - (elapsed - s.elapsed)
+}
+
+// compared notes a comparison, and since when the clocks agree if they do not now.
+// It returns for how long they have agreed.
+func (s *sweeper) compared(wall time.Time, elapsed time.Duration, agree bool) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wall, s.elapsed = wall.Round(0), elapsed
+	if !agree {
+		s.calm = elapsed
+	}
+	return elapsed - s.calm
 }
 
 // sweep runs rounds until ctx ends.
@@ -77,35 +104,27 @@ func (e *Engine) sweepRound(ctx context.Context) error {
 // or ends the alarm.
 func (e *Engine) compareClocks(ctx context.Context, wall time.Time, elapsed time.Duration) error {
 	s := &e.sweeper
-	if !s.read || s.alarm.Load() { // at the start, and to learn that it was taken back
+	if s.alarm.Load() { // an operator may have taken it back
 		raised, err := e.clockAlarm(ctx)
 		if err != nil {
 			return err
 		}
-		if !s.read {
-			s.calm = elapsed
-		}
 		s.alarm.Store(raised)
-		s.read = true
 	}
-	if !s.wall.IsZero() {
-		drift := wall.Round(0).Sub(s.wall) - (elapsed - s.elapsed)
-		if drift.Abs() > driftMax {
-			s.calm = elapsed
-			if !s.alarm.Swap(true) {
-				e.log.Error("the wall clock was moved; refunds wait. If it is right: hongbao clock confirm", "by", drift.String())
-				if err := e.setClockAlarm(ctx, wall); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	s.wall, s.elapsed = wall.Round(0), elapsed
-	if s.alarm.Load() && elapsed-s.calm >= driftCalm {
+	drift := s.drift(wall, elapsed)
+	moved := drift.Abs() > driftMax
+	calm := s.compared(wall, elapsed, !moved)
+	switch alarm := s.alarm.Load(); {
+	case moved && !alarm:
+		s.alarm.Store(true)
+		e.log.Error("the wall clock was moved; refunds wait. If it is right: hongbao clock confirm", "by", drift.String())
+		return e.setClockAlarm(ctx, wall)
+	case alarm && calm >= driftCalm:
 		e.log.Info("the clocks agree again; refunds go on")
 		return e.ConfirmClock(ctx)
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (e *Engine) clockAlarm(ctx context.Context) (raised bool, err error) {
@@ -131,7 +150,9 @@ func (e *Engine) setClockAlarm(ctx context.Context, since time.Time) error {
 
 // ClockHolds says whether the wall clock is believed: what moves money because time
 // has passed waits while it is not.
-func (e *Engine) ClockHolds() bool { return !e.sweeper.alarm.Load() }
+func (e *Engine) ClockHolds() bool {
+	return !e.sweeper.alarm.Load() && e.sweeper.drift(e.cfg.Now(), e.cfg.Elapsed()).Abs() <= driftMax
+}
 
 // ConfirmClock is an operator's word that the wall clock is right: refunds go on,
 // those of a running server within a second. It is safe to repeat.

@@ -192,7 +192,7 @@ func (w *Worker) giveBackAll(ctx context.Context, pic *engine.Picture, newest []
 	now, sure := w.now(), w.engine.ClockHolds()
 	for i := range newest {
 		p := &newest[i]
-		if !refused(*p) || p.Mendable && !(sure && now >= mendUntil(&pic.Claims[p.Slot])) {
+		if !refused(*p) || p.Mendable && (!sure || now < mendUntil(&pic.Claims[p.Slot])) {
 			continue
 		}
 		if err := w.giveBack(ctx, p, now); err != nil {

@@ -2,9 +2,13 @@ package pki_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"io"
 	"net/http"
@@ -83,6 +87,36 @@ func TestWhatIsIssuedHolds(t *testing.T) {
 		}
 		if errors.Is(err, pki.ErrExpired) != (c.says == "expired") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestACertificateForServersIsNone, though an authority that signs for servers as well
+// is trusted, and its subject is the merchant.
+func TestACertificateForServersIsNone(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	pool := x509.NewCertPool()
+	ca := &x509.Certificate{
+		Subject: pkix.Name{CommonName: "anything"}, NotBefore: day, NotAfter: day.Add(time.Hour),
+		BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	sign := func(template *x509.Certificate) *x509.Certificate {
+		t.Helper()
+		der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), key)
+		must(t, err)
+		cert, err := x509.ParseCertificate(der)
+		must(t, err)
+		return cert
+	}
+	pool.AddCert(sign(ca))
+	for usage, good := range map[x509.ExtKeyUsage]bool{x509.ExtKeyUsageClientAuth: true, x509.ExtKeyUsageServerAuth: false} {
+		leaf := sign(&x509.Certificate{
+			Subject: pkix.Name{CommonName: mchID}, NotBefore: day, NotAfter: day.Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{usage},
+		})
+		if err := pki.Verify(pool, []*x509.Certificate{leaf}, mchID, day); (err == nil) != good {
+			t.Errorf("usage %d: %v", usage, err)
 		}
 	}
 }

@@ -268,6 +268,8 @@ func TestStreamsToOneAddressAreBounded(t *testing.T) {
 	if err := claim.TakeStream(b.handler, "127.0.0.2"); err != nil {
 		t.Errorf("another address: %v", err)
 	}
+	claim.LeaveStream(b.handler, "127.0.0.1")
+	b.browser().events(s.path + "/events")
 }
 
 // TestEventsOfABrokenPacketEnd: a packet that has ended and lacks a row is held, so

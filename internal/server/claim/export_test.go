@@ -33,12 +33,17 @@ func TakeStream(h http.Handler, address string) error {
 	return h.(*handler).streams.enter(address) //nolint:forcetypeassert // New returns nothing else
 }
 
+// LeaveStream gives back a place that TakeStream took.
+func LeaveStream(h http.Handler, address string) {
+	h.(*handler).streams.leave(address) //nolint:forcetypeassert // New returns nothing else
+}
+
 // PostersMax bounds the posters that are kept.
 const PostersMax = postersMax
 
-// KeepPoster has a handler keep a poster of nothing.
-func KeepPoster(h http.Handler, token string) {
-	h.(*handler).posters.put(token, nil) //nolint:forcetypeassert // New returns nothing else
+// KeepPoster has a handler keep a poster.
+func KeepPoster(h http.Handler, token, text string) {
+	h.(*handler).posters.put(token, []byte(text)) //nolint:forcetypeassert // New returns nothing else
 }
 
 // PostersKept counts the posters that a handler keeps.

@@ -65,7 +65,7 @@ func TestPicturesShowTheLink(t *testing.T) {
 }
 
 // TestAPosterIsOfItsOwnLink: the poster of one link is not shown for another, and
-// asking again gives the same.
+// asking again gives the same, which is not drawn again.
 func TestAPosterIsOfItsOwnLink(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, terms{})
@@ -78,6 +78,10 @@ func TestAPosterIsOfItsOwnLink(t *testing.T) {
 	if w.get(one).body != first || w.get(other).body != second {
 		t.Error("a poster changed when it was asked for again")
 	}
+	claim.KeepPoster(b.handler, strings.Split(one, "/")[2], "kept")
+	if got := w.get(one).body; got != "kept" {
+		t.Error("a poster that was kept is drawn again")
+	}
 }
 
 // TestPostersKeptAreBounded: with more links than are kept, the memory of one process
@@ -87,7 +91,7 @@ func TestPostersKeptAreBounded(t *testing.T) {
 	b := newBed(t, terms{})
 	path := b.send(3).path + "/poster.png"
 	for i := range claim.PostersMax + 10 {
-		claim.KeepPoster(b.handler, strconv.Itoa(i))
+		claim.KeepPoster(b.handler, strconv.Itoa(i), "")
 	}
 	if kept := claim.PostersKept(b.handler); kept > claim.PostersMax {
 		t.Errorf("%d posters are kept", kept)
