@@ -73,10 +73,18 @@ func (c *exchange) rules() []rule {
 	return append(all,
 		rule{"act_name", text(textLengthMax), "act_name字段必填,并且少于32个字符"},
 		rule{"remark", func(v string) bool { return wire.ValidLines(v, remarkLengthMax) && c.fits(v, remarkLengthMax) }, "remark字段为必填,并且少于256字符"},
-		rule{"scene_id", func(v string) bool { return v == "" || wire.ValidSceneID(v) }, "scene_id错误"},
+		rule{"scene_id", optional(wire.ValidSceneID), "scene_id错误"},
 		rule{"risk_info", func(v string) bool {
 			return utf8.RuneCountInString(v) <= riskInfoLengthMax && c.fits(v, riskInfoLengthMax)
-		}, "risk_info最长为128个字符"})
+		}, "risk_info最长为128个字符"},
+		rule{"sub_mch_id", optional(wire.ValidMchID), "sub_mch_id最长为32个数字"},
+		rule{"consume_mch_id", optional(wire.ValidMchID), "consume_mch_id最长为32个数字"},
+		rule{"msgappid", optional(wire.ValidID), "msgappid最长为32个字符"})
+}
+
+// optional makes a rule of a field that may be missing.
+func optional(holds func(string) bool) func(string) bool {
+	return func(v string) bool { return v == "" || holds(v) }
 }
 
 // fits says whether a text is good enough for a merchant that is held to the letter:

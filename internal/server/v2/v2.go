@@ -67,9 +67,10 @@ func New(cfg Config) *Handler {
 // root starts the path of every call.
 const root = "/mmpaymkttransfers/"
 
-// Serves says whether a path belongs to the merchant protocol.
+// Serves says whether a path belongs to the merchant protocol, be it an unknown one
+// or below a prefix that is not served: callers want to read XML there too.
 func (h *Handler) Serves(path string) bool {
-	return strings.HasPrefix(h.trim(path), root)
+	return strings.Contains(h.trim(path), root)
 }
 
 // trim takes from a path repeated slashes and, in a sandbox, the prefixes under

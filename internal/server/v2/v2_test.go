@@ -309,6 +309,10 @@ func TestRefusals(t *testing.T) {
 		"long remark":         {group(set("remark", strings.Repeat("a", 257))), "PARAM_ERROR", "remark: 257"},
 		"odd scene":           {group(set("scene_id", "PRODUCT_9")), "PARAM_ERROR", "scene_id"},
 		"long risk info":      {group(set("risk_info", strings.Repeat("a", 129))), "PARAM_ERROR", "risk_info: 129"},
+		"long sub merchant":   {group(set("sub_mch_id", strings.Repeat("1", 33))), "PARAM_ERROR", "sub_mch_id: 33"},
+		"odd sub merchant":    {group(set("sub_mch_id", "abc <x>")), "PARAM_ERROR", "sub_mch_id"},
+		"long payer":          {group(set("consume_mch_id", strings.Repeat("1", 33))), "PARAM_ERROR", "consume_mch_id: 33"},
+		"long msgappid":       {group(set("msgappid", strings.Repeat("w", 33))), "PARAM_ERROR", "msgappid: 33"},
 		"two faults":          {group(both(set("remark", ""), set("send_name", ""))), "PARAM_ERROR", "send_name"},
 		"small average":       {group(set("total_amount", "299")), "MONEY_LIMIT", "1.00元到200.00元"},
 		"large average":       {group(set("total_amount", "60001")), "MONEY_LIMIT", "1.00元到200.00元"},
@@ -587,9 +591,9 @@ func TestFundsAndProductionWords(t *testing.T) {
 	if a := r.send(group(nil)); a.Value("err_code") != "SUCCESS" || !strings.HasPrefix(a.Value("send_listid"), "1000") {
 		t.Errorf("the same number after the top-up: %v", a)
 	}
-	status, _, _ := r.post("/sandboxnew"+wire.SendGroupRedPack.Path(), nil)
-	if status != http.StatusNotFound {
-		t.Errorf("production serves a sandbox's path with %d", status)
+	status, a, _ := r.post("/sandboxnew"+wire.SendGroupRedPack.Path(), nil)
+	if status != http.StatusNotFound || a.Value("return_code") != "FAIL" {
+		t.Errorf("production answers a sandbox's path with %d, %v", status, a)
 	}
 }
 
