@@ -66,7 +66,7 @@ func (c *merchantKeyCmd) replace(p *program, e *engine.Engine, name string) (old
 			return "", errors.Join(err, &exitError{1, fmt.Errorf("%s is not the newest key of %s; move it away", draft, c.MchID)})
 		}
 	case fault.Unknown:
-		return "", err
+		return "", explain(err, fault.Unknown, "whether the key in %s is valid is not known; run this again, and it goes on with that key", draft)
 	default:
 		return "", errors.Join(err, os.Remove(draft))
 	}

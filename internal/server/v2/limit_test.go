@@ -125,6 +125,13 @@ func TestQuotasComeBeforeFunds(t *testing.T) {
 	r.hears(r.send(billed(3, large)), "SENDNUM_LIMIT", "")
 }
 
+func TestSharesOfAPacket(t *testing.T) {
+	t.Parallel()
+	r := setup(t, packet.Sandbox, store.Settings{NumMax: 4}, nil)
+	r.hears(r.send(billed(1, set("total_num", "4"))), "SUCCESS", "")
+	r.hears(r.send(billed(2, set("total_num", "5"))), "PARAM_ERROR", `total_num不能大于4 [total_num: "5"]`)
+}
+
 func TestNightBan(t *testing.T) {
 	t.Parallel()
 	for _, banned := range []bool{true, false} {
