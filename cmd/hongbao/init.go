@@ -16,7 +16,9 @@ import (
 type initCmd struct {
 	Dir         string             `arg:"" optional:"" default:"." help:"Folder to write into (default: this one)."`
 	Environment packet.Environment `enum:"sandbox,production" default:"sandbox" placeholder:"sandbox|production" help:"sandbox moves no real money; production does. Cannot be changed later."`
-	BaseURL     string             `name:"base-url" placeholder:"URL" help:"Address that people's links carry, such as https://hb.example (default in a sandbox: http://127.0.0.1:8080)."`
+	BaseURL     string             `name:"base-url" placeholder:"URL" help:"Address that people's links carry, such as https://hb.example (default in a sandbox: where it listens)."`
+	Listen      string             `placeholder:"HOST:PORT" help:"Where to listen (default: 127.0.0.1:8080)."`
+	OpsListen   string             `name:"ops-listen" placeholder:"HOST:PORT" help:"Where the operator looks, on loopback (default: 127.0.0.1:9090)."`
 	MchID       string             `name:"mch-id" default:"10000098" placeholder:"MCH_ID" help:"Number of the first merchant (default: ${default})."`
 	Name        string             `default:"My shop" placeholder:"NAME" help:"Name of the first merchant (default: ${default})."`
 	AppIDs      []string           `name:"appid" default:"wx8888888888888888" placeholder:"APPID" help:"wxappids it may send under (default: ${default})."`
@@ -32,7 +34,13 @@ func (c *initCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	text, err := configuration(c.Environment, map[string]string{"base_url": quoted(c.BaseURL)})
+	base := c.BaseURL
+	if base == "" && c.Listen != "" {
+		base = "http://" + c.Listen
+	}
+	text, err := configuration(c.Environment, map[string]string{
+		"base_url": quoted(base), "listen": quoted(c.Listen), "ops_listen": quoted(c.OpsListen),
+	})
 	if err != nil {
 		return err
 	}
