@@ -181,7 +181,7 @@ func readAuthorities(name string) (*x509.CertPool, error) {
 
 func (s *Server) newServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: guard{h, s.log, &s.panics}, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
+		Handler: guard{h, s.log, &s.panics}, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), // what strangers do at a handshake is no error of ours
 		ReadHeaderTimeout: headerWait, ReadTimeout: readWait, WriteTimeout: writeWait, IdleTimeout: idleWait,
 		MaxHeaderBytes: headerMax,
 	}
