@@ -128,7 +128,9 @@ func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	must(t, err)
-	return &browser{t, &http.Client{Jar: jar, Timeout: 10 * time.Second}}
+	transport := &http.Transport{} // its own: a connection to a server that was stopped is no use
+	t.Cleanup(transport.CloseIdleConnections)
+	return &browser{t, &http.Client{Jar: jar, Transport: transport, Timeout: 10 * time.Second}}
 }
 
 // claimed is the answer to a claim.
