@@ -16,6 +16,10 @@ import (
 // signOfLife is a comment, which readers skip.
 const signOfLife = ":\n\n"
 
+// lookEvery is how often a stream looks for what another process did to the packet,
+// which nobody announces here.
+const lookEvery = 2 * time.Second
+
 // streamWrite is how long a reader of events may take to accept one write.
 const streamWrite = 30 * time.Second
 
@@ -116,6 +120,8 @@ func (s *stream) run() {
 	defer stop()
 	tick := time.NewTicker(x.h.beat)
 	defer tick.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	sign := []byte(signOfLife) // opens the stream before the first event
 	for {
 		more := grown() // before reading, so that what comes in between is not missed
@@ -130,6 +136,8 @@ func (s *stream) run() {
 		}
 		select {
 		case <-more:
+			sign = nil
+		case <-look.C:
 			sign = nil
 		case <-tick.C:
 			sign = []byte(signOfLife)
