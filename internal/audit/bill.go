@@ -66,11 +66,7 @@ func billFields(b *book) *wrong {
 		return wrongf(billRow(&b.bill), "its fields are no JSON of names and hashes")
 	}
 	for _, f := range b.fields {
-		hash, ok := kept[f.name]
-		switch {
-		case !ok:
-			return wrongf(billRow(&b.bill), "nothing is kept of %s", f.name)
-		case !f.holds(hash):
+		if !f.holds(kept[f.name]) {
 			return wrongf(billRow(&b.bill), "what is kept of %s is not of what was sent", f.name)
 		}
 		delete(kept, f.name)

@@ -176,6 +176,11 @@ var restDamaged = []damage{
 		want: []string{"payout-events payout_events packet_id={normal} claimant={seed} generation=1 num=2"},
 	},
 	{
+		what: "a payout's event out of its place",
+		sql:  `UPDATE payout_events SET num = 3 WHERE packet_id = {normal} AND num = 2`,
+		want: []string{"payout-events payout_events packet_id={normal} claimant={seed} generation=1 num=3"},
+	},
+	{
 		what: "a payout that was never submitted",
 		sql:  `DELETE FROM payout_events WHERE packet_id = {normal} AND num = 1; UPDATE payout_events SET num = 1 WHERE packet_id = {normal}`,
 		want: []string{"payout-events payout_events packet_id={normal} claimant={seed} generation=1 num=1"},
