@@ -36,10 +36,18 @@ func request(tb testing.TB) ([]byte, wire.Key) {
 	}
 	var doc wire.Document
 	for _, f := range [][2]string{
-		{"nonce_str", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS"}, {"mch_billno", "10000098201411111234567890"}, {"mch_id", mchID},
-		{"wxappid", "wx8888888888888888"}, {"send_name", "天虹百货"}, {"re_openid", "oxTWIuGaIt6gTKsQRLau2M0yL16E"},
-		{"total_amount", "1000"}, {"total_num", "3"}, {"amt_type", "ALL_RAND"},
-		{"wishing", "感谢您参加猜灯谜活动，祝您元宵节快乐！"}, {"act_name", "猜灯谜抢红包活动"}, {"remark", "猜越多得越多，快来抢！"},
+		{"nonce_str", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS"},
+		{"mch_billno", "10000098201411111234567890"},
+		{"mch_id", mchID},
+		{"wxappid", "wx8888888888888888"},
+		{"send_name", "天虹百货"},
+		{"re_openid", "oxTWIuGaIt6gTKsQRLau2M0yL16E"},
+		{"total_amount", "1000"},
+		{"total_num", "3"},
+		{"amt_type", "ALL_RAND"},
+		{"wishing", "感谢您参加猜灯谜活动，祝您元宵节快乐！"},
+		{"act_name", "猜灯谜抢红包活动"},
+		{"remark", "猜越多得越多，快来抢！"},
 		{"risk_info", "posttime%3d123123412%26clientversion%3d234134%26mobile%3d122344545%26deviceid%3dIOS"},
 	} {
 		doc.Add(f[0], f[1])
