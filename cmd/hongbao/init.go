@@ -70,6 +70,15 @@ Next
   hongbao merchant fund %s 1000.00 --ref first-funding --config %s
   hongbao serve --config %s
 `, c.MchID, file, file)
+	if c.Environment == packet.Production {
+		p.printf(`
+Production wants the merchant's calls to show a client certificate:
+  hongbao ca init --config %s
+  hongbao merchant cert %s --config %s
+or none, if something in front of the server checks who is calling:
+  hongbao merchant set %s --cert-policy off --config %s
+`, file, c.MchID, file, c.MchID, file)
+	}
 	return nil
 }
 
