@@ -218,7 +218,7 @@ func TestNothingIsMadeUp(t *testing.T) {
 			func() string { return hmacHex(canonical(fields, stranger), stranger) },
 			func() string { return hmacHex(text, stranger) },
 			func() string { return md5Hex(canonical(with(fields, "remark", "changed afterwards"), keyNow)) },
-			func() string { return md5Hex(canonical(with(fields, "total_amount", "731"), keyNow)) },
+			func() string { return md5Hex(canonical(with(fields, "total_amount", "7319542"), keyNow)) }, // longer than any drawn
 			func() string { return md5Hex("salt" + text) },
 			func() string { return md5Hex(strings.ReplaceAll(text, "=", "!")) },
 			func() string { return sha256Hex(text + "?") },
@@ -227,11 +227,6 @@ func TestNothingIsMadeUp(t *testing.T) {
 			func() string { return md5Hex(text)[:12] },
 			func() string { return reversed(hmacHex(text, keyNow))[:40] },
 		}).Draw(t, "sign")()
-		for _, n := range []string{"remark", "total_amount"} {
-			if v := value(fields, n); v == "changed afterwards" || v == "731" {
-				t.Fatal("the generator makes the change")
-			}
-		}
 		rep := explain.Explain(explain.Request{Call: anyCall.Draw(t, "call"), Document: with(fields, "sign", sign), Keys: keys})
 		last := rep.Findings[len(rep.Findings)-1]
 		if rep.Verdict != explain.Unknown || last.Cause != explain.NoneFits || last.Proved || rep.Signed != "" || rep.Key.String() != "••••" {
