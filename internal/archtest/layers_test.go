@@ -30,7 +30,9 @@ wire/explain       pure wire golang.org/x/text
 pki                software.sslmate.com/src/go-pkcs12
 vault              packet
 store              money ledger packet
-store/sqlite       money fault split ledger packet store modernc.org/sqlite github.com/pressly/goose/v3
+store/table        money split ledger packet store
+store/sqlite       fault ledger packet store store/table modernc.org/sqlite github.com/pressly/goose/v3
+store/postgres     fault ledger packet store store/table github.com/jackc/pgx/v5 github.com/pressly/goose/v3
 store/storetest    money fault split ledger packet store github.com/google/go-cmp
 
 engine             money fault split ledger packet link vault store
@@ -44,8 +46,10 @@ server/throttle    golang.org/x/time
 server/v2          money fault packet wire wire/explain pki store engine server/throttle
 server/claim       money fault packet link engine identity payout server/throttle rsc.io/qr
 server/ops         engine payout github.com/prometheus/client_golang
-server             fault split packet vault store store/sqlite engine payout config server/throttle server/v2 server/claim server/ops
+server             fault split packet vault store store/sqlite store/postgres engine payout config server/throttle server/v2 server/claim server/ops
 
+pgtest             github.com/jackc/pgx/v5
+storebed           store store/sqlite store/postgres pgtest github.com/jackc/pgx/v5
 hongbaotest        money fault packet wire . vault store store/storetest engine server/v2 server/claim
 examples/...       *
 cmd/hongbao        *

@@ -11,6 +11,7 @@ import (
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/store/table"
 )
 
 // conn is what the driver's connections can do beside what every driver's can.
@@ -30,8 +31,9 @@ type preparedStmt interface {
 // statement is a prepared statement with room for its arguments and for one row.
 type statement struct {
 	preparedStmt
-	args []driver.NamedValue
-	row  row
+	args   []driver.NamedValue
+	values []driver.Value
+	row    table.Row
 }
 
 // session is a connection with the statements prepared on it, or the place for
@@ -69,7 +71,7 @@ func (s *session) close() error {
 // checkLog makes sure that the file has a write-ahead log: where SQLite cannot keep
 // one (on some network file systems) it goes on without.
 func (s *session) checkLog() error {
-	mode, err := one(s, journalMode, (*row).text)
+	mode, err := one(s, journalMode, (*table.Row).Text)
 	if err == nil && mode != "wal" {
 		err = fmt.Errorf("the file system allows no write-ahead log, only journal mode %q; use a local disk", mode)
 	}
@@ -79,8 +81,7 @@ func (s *session) checkLog() error {
 // settle copies the log into the database and syncs it. Commits that SQLite found
 // in the log when it opened the file may have been in the system's cache only.
 func (s *session) settle(q query) error {
-	blocked := false
-	err := s.each(q, func(r *row) { blocked = r.bool() })
+	blocked, err := one(s, q, (*table.Row).Bool)
 	if err == nil && blocked && q == checkpointAll {
 		err = errors.New("another program uses the log")
 	}
@@ -166,7 +167,7 @@ func (s *session) fail(err error) error {
 }
 
 // exec runs a statement in the transaction and returns how many rows it changed.
-func (s *session) exec(q query, values ...driver.Value) (int64, error) {
+func (s *session) exec(q query, values ...any) (int64, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
@@ -178,7 +179,7 @@ func (s *session) exec(q query, values ...driver.Value) (int64, error) {
 }
 
 // insert adds a row; taken is the answer when there is one of its key.
-func (s *session) insert(taken error, q query, values ...driver.Value) error {
+func (s *session) insert(taken error, q query, values ...any) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -190,7 +191,7 @@ func (s *session) insert(taken error, q query, values ...driver.Value) error {
 }
 
 // swap changes one row as it was read, or is ErrStale.
-func (s *session) swap(q query, values ...driver.Value) error {
+func (s *session) swap(q query, values ...any) error {
 	n, err := s.exec(q, values...)
 	if err == nil && n != 1 {
 		err = s.fail(store.ErrStale)
@@ -199,7 +200,7 @@ func (s *session) swap(q query, values ...driver.Value) error {
 }
 
 // each hands the rows of a query to read, one after the other.
-func (s *session) each(q query, read func(*row), values ...driver.Value) error {
+func (s *session) each(q query, read func(*table.Row) error, values ...any) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -211,14 +212,16 @@ func (s *session) each(q query, read func(*row), values ...driver.Value) error {
 	if err != nil {
 		return s.fail(classify(err))
 	}
-	if st.row.values == nil {
-		st.row.values = make([]driver.Value, len(rows.Columns()))
+	if st.values == nil {
+		st.values = make([]driver.Value, len(rows.Columns()))
+		st.row.Values = make([]any, len(st.values))
 	}
-	for st.row.err = nil; err == nil; {
-		if err = rows.Next(st.row.values); err == nil {
-			st.row.next = 0
-			read(&st.row)
-			err = st.row.err
+	for err == nil {
+		if err = rows.Next(st.values); err == nil {
+			for i, v := range st.values {
+				st.row.Values[i] = v
+			}
+			err = read(&st.row)
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -228,9 +231,13 @@ func (s *session) each(q query, read func(*row), values ...driver.Value) error {
 }
 
 // one reads a query of at most one row.
-func one[T any](s *session, q query, scan func(*row) T, values ...driver.Value) (result T, err error) {
+func one[T any](s *session, q query, scan func(*table.Row) T, values ...any) (result T, err error) {
 	found := false
-	err = s.each(q, func(r *row) { result, found = scan(r), true }, values...)
+	err = s.each(q, func(r *table.Row) (err error) {
+		result, err = table.Read(r, scan)
+		found = true
+		return err
+	}, values...)
 	if err == nil && !found {
 		err = fault.NotFound
 	}
@@ -238,13 +245,17 @@ func one[T any](s *session, q query, scan func(*row) T, values ...driver.Value) 
 }
 
 // list reads a query of many rows.
-func list[T any](s *session, q query, scan func(*row) T, values ...driver.Value) (results []T, err error) {
-	err = s.each(q, func(r *row) { results = append(results, scan(r)) }, values...)
+func list[T any](s *session, q query, scan func(*table.Row) T, values ...any) (results []T, err error) {
+	err = s.each(q, func(r *table.Row) error {
+		result, err := table.Read(r, scan)
+		results = append(results, result)
+		return err
+	}, values...)
 	return results, err
 }
 
 // run executes a statement, whatever the state of the transaction.
-func (s *session) run(ctx context.Context, q query, values ...driver.Value) (driver.Result, error) {
+func (s *session) run(ctx context.Context, q query, values ...any) (driver.Result, error) {
 	st, err := s.bind(q, values)
 	if err != nil {
 		return nil, err
@@ -253,7 +264,7 @@ func (s *session) run(ctx context.Context, q query, values ...driver.Value) (dri
 }
 
 // bind returns a statement with its arguments, prepared when it is first needed.
-func (s *session) bind(q query, values []driver.Value) (*statement, error) {
+func (s *session) bind(q query, values []any) (*statement, error) {
 	st := s.stmts[q]
 	if st == nil {
 		stmt, err := s.conn.PrepareContext(s.ctx, queries[q])

@@ -1,16 +1,14 @@
 package sqlite
 
 import (
-	"database/sql/driver"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/store/table"
 )
 
 // tx reads and writes in the transaction of a session. Locks are the file's: while
@@ -23,9 +21,11 @@ func (t tx) LockPackets(ids []packet.ID) ([]uint64, error) {
 	}
 	seqs := make([]uint64, len(ids))
 	for i, id := range ids {
-		if err := t.each(packetSeq, func(r *row) { seqs[i] = r.uint() }, int64(id)); err != nil {
+		seq, err := one(t.session, packetSeq, (*table.Row).Uint, int64(id))
+		if err != nil && fault.CodeOf(err) != fault.NotFound {
 			return nil, err
 		}
+		seqs[i] = seq
 	}
 	return seqs, nil
 }
@@ -56,17 +56,10 @@ func every[T any](rows []T, write func(*T) error) error {
 
 func (t tx) InsertPackets(packets []store.Packet) error {
 	return every(packets, func(p *store.Packet) error {
-		h, m := &p.Head, &p.Terms
-		if err := t.insert(store.ErrTaken, packetInsert,
-			int64(h.ID), int64(h.Seq), h.Hash[:], h.At, int64(h.ClaimedNum), int64(h.Claimed), int64(h.Refunded), int64(h.Returned),
-			h.Held, h.Ended, p.Settled, p.DueAt); err != nil {
+		if err := t.insert(store.ErrTaken, packetInsert, table.HeadRow(p)...); err != nil {
 			return err
 		}
-		return t.insert(store.ErrTaken, termsInsert,
-			int64(h.ID), m.MchID, m.BillNo, string(m.Type), m.AppID, m.SendName, m.Wishing, m.ActName, m.Remark,
-			int64(m.Total), int64(m.Num), string(m.Law), int64(m.Min), int64(m.Cap), m.Commitment[:],
-			m.Seed[:], m.Providers, m.Channel, int64(m.ClaimantKey), int64(m.LinkKey), m.SentAt, m.ExpiresAt,
-			p.Secret, p.SeedRef)
+		return t.insert(store.ErrTaken, termsInsert, table.TermsRow(p)...)
 	})
 }
 
@@ -89,20 +82,12 @@ func (t tx) updateHead(u *store.HeadUpdate) error {
 
 func (t tx) InsertClaims(claims []packet.Claim) error {
 	return every(claims, func(c *packet.Claim) error {
-		var parent driver.Value
-		if c.Parent != packet.NoParent {
-			parent = int64(c.Parent)
-		}
-		return t.insert(store.ErrStale, claimInsert, int64(c.Packet), c.Claimant[:], int64(c.Seq), int64(c.Slot), parent,
-			int64(c.Amount), c.At, c.PayeeHash[:], c.Hash[:], c.Payee, c.Name)
+		return t.insert(store.ErrStale, claimInsert, table.ClaimRow(c)...)
 	})
 }
 
 func (t tx) InsertEntries(entries []packet.Entry) error {
-	return every(entries, func(e *packet.Entry) error {
-		return t.insert(store.ErrStale, entryInsert,
-			int64(e.Packet), int64(e.Seq), int64(e.Kind), int64(e.Amount), e.At, e.Note, e.Hash[:])
-	})
+	return every(entries, func(e *packet.Entry) error { return t.insert(store.ErrStale, entryInsert, table.EntryRow(e)...) })
 }
 
 func (t tx) Settle(id packet.ID) error {
@@ -119,15 +104,12 @@ func (t tx) UpdateAccounts(updates []store.AccountUpdate) error {
 
 func (t tx) InsertAccountEntries(entries []ledger.Entry) error {
 	return every(entries, func(e *ledger.Entry) error {
-		return t.insert(store.ErrStale, accountEntryInsert,
-			e.MchID, int64(e.Seq), int64(e.Kind), e.Ref, int64(e.Amount), e.At, e.Hash[:])
+		return t.insert(store.ErrStale, accountEntryInsert, table.AccountEntryRow(e)...)
 	})
 }
 
 func (t tx) InsertBills(bills []store.Bill) error {
-	return every(bills, func(b *store.Bill) error {
-		return t.insert(store.ErrStale, billInsert, b.MchID, b.BillNo, int64(b.Packet), string(b.Fields), b.Link, b.At)
-	})
+	return every(bills, func(b *store.Bill) error { return t.insert(store.ErrStale, billInsert, table.BillRow(b)...) })
 }
 
 func (t tx) SaveDaySums(sums []store.DaySum) error {
@@ -135,7 +117,7 @@ func (t tx) SaveDaySums(sums []store.DaySum) error {
 		if _, err := t.exec(daySumForget, s.MchID, int64(s.Day), int64(store.ForgetMax)); err != nil {
 			return err
 		}
-		_, err := t.exec(daySumSave, s.MchID, int64(s.Day), s.Seed[:], int64(s.Num), int64(s.Amount))
+		_, err := t.exec(daySumSave, table.DaySumRow(s)...)
 		return err
 	})
 }
@@ -149,12 +131,7 @@ func (t tx) SaveFollower(from, to store.Follower) error {
 }
 
 func (t tx) InsertPayouts(payouts []store.Payout) error {
-	return every(payouts, func(p *store.Payout) error {
-		return t.insert(store.ErrStale, payoutInsert,
-			int64(p.Packet), p.Claimant[:], int64(p.Generation), int64(p.Slot), p.MchID, p.Channel, p.RailKey, int64(p.Amount),
-			p.Payee, p.Frozen, string(p.State), int64(p.Version), int64(p.Attempts), p.NextCheck,
-			p.Operator, p.Mendable, p.Returned, p.Code, p.RailRef, p.CreatedAt, p.UpdatedAt)
-	})
+	return every(payouts, func(p *store.Payout) error { return t.insert(store.ErrStale, payoutInsert, table.PayoutRow(p)...) })
 }
 
 func (t tx) UpdatePayouts(payouts []store.Payout) error {
@@ -184,23 +161,22 @@ func (t tx) DeleteSetting(name string) error {
 }
 
 func (t tx) InsertMerchant(m store.Merchant) error {
-	settings, err := json.Marshal(m.Settings)
+	row, err := table.MerchantRow(&m)
 	if err != nil {
-		return fmt.Errorf("sqlite: %w", err)
+		return t.fail(err)
 	}
-	if err := t.insert(store.ErrStale, merchantInsert, m.MchID, m.Name, m.CreatedAt, string(settings)); err != nil {
+	if err := t.insert(store.ErrStale, merchantInsert, row...); err != nil {
 		return err
 	}
-	var none ledger.Hash
-	return t.insert(store.ErrStale, accountInsert, m.MchID, int64(0), int64(0), none[:], int64(0))
+	return t.insert(store.ErrStale, accountInsert, table.AccountRow(&ledger.Book{MchID: m.MchID})...)
 }
 
 func (t tx) UpdateMerchant(m store.Merchant) error {
-	settings, err := json.Marshal(m.Settings)
+	row, err := table.MerchantRow(&m)
 	if err != nil {
-		return fmt.Errorf("sqlite: %w", err)
+		return t.fail(err)
 	}
-	n, err := t.exec(merchantUpdate, m.Name, string(settings), m.MchID)
+	n, err := t.exec(merchantUpdate, row[1], row[3], row[0])
 	if err == nil && n == 0 {
 		err = fault.NotFound
 	}
@@ -208,8 +184,7 @@ func (t tx) UpdateMerchant(m store.Merchant) error {
 }
 
 func (t tx) InsertKey(k store.Key) error {
-	return t.insert(store.ErrStale, keyInsert,
-		k.MchID, k.ID, string(k.Use), k.Alg, k.Sealed, k.Public, k.CreatedAt, k.NotAfter)
+	return t.insert(store.ErrStale, keyInsert, table.KeyRow(&k)...)
 }
 
 func (t tx) RetireKeys(mchID string, use store.KeyUse, notAfter int64) error {
