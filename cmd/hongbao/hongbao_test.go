@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "start": start, "term": term, "eventually": eventually, "claim": claim, "post": post, "sql": rewriteRows,
+			"status": status, "start": start, "term": term, "eventually": eventually, "claim": claim, "post": post, "sql": rewriteRows, "schema": schema(t),
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,8 @@ type initCmd struct {
 	BaseURL     string             `name:"base-url" placeholder:"URL" help:"Address that people's links carry, such as https://hb.example (default in a sandbox: where it listens)."`
 	Listen      string             `placeholder:"HOST:PORT" help:"Where to listen (default: 127.0.0.1:8080)."`
 	OpsListen   string             `name:"ops-listen" placeholder:"HOST:PORT" help:"Where the operator looks, on loopback (default: 127.0.0.1:9090)."`
+	Database    string             `name:"database-url" placeholder:"file:PATH|env:NAME" help:"Where the URL of an empty PostgreSQL database is (default: everything goes into an SQLite file)."`
+	Citus       bool               `help:"Spread the tables over the nodes of a Citus cluster; goes with --database-url."`
 	MchID       string             `name:"mch-id" default:"10000098" placeholder:"MCH_ID" help:"Number of the first merchant (default: ${default})."`
 	Name        string             `default:"My shop" placeholder:"NAME" help:"Name of the first merchant (default: ${default})."`
 	AppIDs      []string           `name:"appid" default:"wx8888888888888888" placeholder:"APPID" help:"wxappids it may send under (default: ${default})."`
@@ -38,9 +41,12 @@ func (c *initCmd) Run(p *program) error {
 	if base == "" && c.Listen != "" {
 		base = "http://" + c.Listen
 	}
-	text, err := configuration(c.Environment, map[string]string{
-		"base_url": quoted(base), "listen": quoted(c.Listen), "ops_listen": quoted(c.OpsListen),
-	})
+	keys, err := c.database()
+	if err != nil {
+		return err
+	}
+	keys["base_url"], keys["listen"], keys["ops_listen"] = quoted(base), quoted(c.Listen), quoted(c.OpsListen)
+	text, err := configuration(c.Environment, keys)
 	if err != nil {
 		return err
 	}
@@ -60,7 +66,7 @@ func (c *initCmd) Run(p *program) error {
 	if err := p.table([][]string{
 		{"", file, "the configuration, with every key explained"},
 		{"", filepath.Join(c.Dir, instanceName), "keep a copy apart from the database; without it the database cannot be read"},
-		{"", filepath.Join(c.Dir, databaseName), "the " + string(c.Environment) + " database, with merchant " + c.MchID},
+		{"", cmp.Or(c.Database, filepath.Join(c.Dir, databaseName)), "the " + string(c.Environment) + " database, with merchant " + c.MchID},
 		{"", keyFile, "the merchant's API key, for its SDK"},
 	}); err != nil {
 		return err
@@ -80,6 +86,23 @@ or none, if something in front of the server checks who is calling:
 `, file, c.MchID, file, c.MchID, file)
 	}
 	return nil
+}
+
+// database is what the configuration says of the database.
+func (c *initCmd) database() (map[string]string, error) {
+	url := c.Database
+	if path, ok := strings.CutPrefix(url, "file:"); ok { // seen from here, not from the folder
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		url = "file:" + path
+	}
+	keys := map[string]string{"url": quoted(url)}
+	if c.Citus {
+		keys["distribution"] = quoted("citus")
+	}
+	return keys, nil
 }
 
 // quoted is a TOML string, or nothing for nothing.

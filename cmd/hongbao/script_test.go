@@ -28,6 +28,7 @@ import (
 	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/pgtest"
 	"hongbao.example/hongbao/internal/server"
 )
 
@@ -234,6 +235,17 @@ func rewriteRows(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = db.ExecContext(context.Background(), args[1])
 	ts.Check(errors.Join(err, db.Close()))
+}
+
+// schema makes an empty schema in PostgreSQL for the length of the test, and writes
+// its URL into a file:
+//
+//	schema FILE
+func schema(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	t.Helper()
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(pgtest.Schema(t)), 0o600))
+	}
 }
 
 // post sends the body of the curl line in a file to the address in it, and prints

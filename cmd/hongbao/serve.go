@@ -58,6 +58,6 @@ func (c *configCheckCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	p.printf("ok: %s, %s, database %s\n", cfg.Environment, cfg.BaseURL, cfg.Database.Path)
+	p.printf("ok: %s, %s, database %s\n", cfg.Environment, cfg.BaseURL, cfg.Database)
 	return nil
 }

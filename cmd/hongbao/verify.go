@@ -8,7 +8,7 @@ import (
 	"hongbao.example/hongbao/internal/audit"
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/fault"
-	"hongbao.example/hongbao/internal/store/sqlite"
+	"hongbao.example/hongbao/internal/server"
 	"hongbao.example/hongbao/internal/vault"
 )
 
@@ -65,7 +65,7 @@ func couldNotLook(err error) error {
 }
 
 // look audits what a configuration names, without an engine: that would be asking
-// the one who is judged. The file is opened for reading only, so that what is found
+// the one who is judged. The database is opened for reading only, so that what is found
 // wrong can still be looked at as it was.
 func look(ctx context.Context, cfg config.Config, o audit.Options) (_ audit.Report, err error) {
 	text, err := cfg.InstanceKey.Value()
@@ -76,7 +76,7 @@ func look(ctx context.Context, cfg config.Config, o audit.Options) (_ audit.Repo
 	if err != nil {
 		return audit.Report{}, fmt.Errorf("instance_key: %w", err)
 	}
-	s, err := sqlite.OpenReadOnly(ctx, cfg.Database.Path, sqlite.Options{})
+	s, err := server.OpenReadOnly(ctx, cfg)
 	if err != nil {
 		return audit.Report{}, err
 	}

@@ -56,9 +56,36 @@ type TLS struct {
 	ClientCA string `toml:"client_ca"` // who may sign merchants' certificates; empty: nobody
 }
 
-// Database says where everything is kept.
+// Database says where everything is kept: in a SQLite file, or in PostgreSQL.
 type Database struct {
-	Path string `toml:"path"` // of the SQLite file
+	Path         string `toml:"path"`         // of the SQLite file
+	URL          Secret `toml:"url"`          // of the PostgreSQL database; empty: there is a file
+	Distribution string `toml:"distribution"` // "citus"; empty: one server has all tables
+	CommitScope  string `toml:"commit_scope"` // "queue" or "packet"; empty: what suits the distribution
+	Lanes        int    `toml:"lanes"`
+}
+
+// Postgres says whether everything is kept in PostgreSQL.
+func (d Database) Postgres() bool { return d.URL != "" }
+
+// Scope is what one commit takes on, the default filled in.
+func (d Database) Scope() string {
+	switch {
+	case d.CommitScope != "":
+		return d.CommitScope
+	case d.Distribution == "citus":
+		return "packet"
+	default:
+		return "queue"
+	}
+}
+
+// String names the database to an operator.
+func (d Database) String() string {
+	if d.Postgres() {
+		return "of database.url (" + string(d.URL) + ")"
+	}
+	return d.Path
 }
 
 // Packets are the defaults of new packets.
@@ -88,6 +115,8 @@ const (
 	stopWaitMax    = Duration(time.Minute)
 )
 
+const lanesMax = 4
+
 // Default is what holds for keys that a file leaves out.
 func Default() Config {
 	return Config{
@@ -97,7 +126,7 @@ func Default() Config {
 		OpsListen:   "127.0.0.1:9090",
 		InstanceKey: "file:instance.key",
 		LogLevel:    "info",
-		Database:    Database{Path: "hongbao.db"},
+		Database:    Database{Path: "hongbao.db", Lanes: 1},
 		Packets: Packets{
 			Law: "double-mean", Providers: []string{"sandbox", "ticket"}, Channel: "sandbox",
 			Life: Duration(24 * time.Hour), RefundDelay: Duration(time.Minute),
@@ -215,8 +244,10 @@ func (c Config) under(dir string) Config {
 	}
 	c.Database.Path, c.TLS.Cert, c.TLS.Key = abs(c.Database.Path), abs(c.TLS.Cert), abs(c.TLS.Key)
 	c.TLS.ClientCA = abs(c.TLS.ClientCA)
-	if p, ok := strings.CutPrefix(string(c.InstanceKey), "file:"); ok {
-		c.InstanceKey = Secret("file:" + abs(p))
+	for _, s := range []*Secret{&c.InstanceKey, &c.Database.URL} {
+		if p, ok := strings.CutPrefix(string(*s), "file:"); ok {
+			*s = Secret("file:" + abs(p))
+		}
 	}
 	return c
 }
@@ -242,8 +273,6 @@ func (c Config) check() (key, problem string) {
 		return "tls.cert", "goes with tls.key"
 	case c.TLS.ClientCA != "" && c.TLS.Cert == "":
 		return "tls.client_ca", "goes with tls.cert: over plain HTTP nobody shows a certificate"
-	case c.Database.Path == "":
-		return "database.path", "missing"
 	case !sandbox && slices.Contains(c.Packets.Providers, "sandbox"):
 		return "packets.providers", "the sandbox provider does not exist in production"
 	case !sandbox && c.Packets.Channel == "sandbox":
@@ -255,8 +284,10 @@ func (c Config) check() (key, problem string) {
 	case !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel):
 		return "log_level", "not debug, info, warn or error"
 	}
-	if key, problem := c.Packets.check(); problem != "" {
-		return key, problem
+	for _, check := range []func() (key, problem string){c.Database.check, c.Packets.check} {
+		if key, problem := check(); problem != "" {
+			return key, problem
+		}
 	}
 	for _, p := range c.Proxies {
 		if _, _, err := net.ParseCIDR(p); err != nil {
@@ -264,6 +295,29 @@ func (c Config) check() (key, problem string) {
 		}
 	}
 	return c.Limits.check()
+}
+
+func (d Database) check() (key, problem string) {
+	where, _, named := strings.Cut(string(d.URL), ":")
+	switch {
+	case d.Path == "" && !d.Postgres():
+		return "database.path", "missing"
+	case d.Postgres() && (!named || where != "file" && where != "env"):
+		return "database.url", `holds a password: give it as "file:PATH" or "env:NAME"`
+	case d.Distribution != "" && d.Distribution != "citus":
+		return "database.distribution", fmt.Sprintf("%q is not \"citus\", nor empty", d.Distribution)
+	case d.Distribution != "" && !d.Postgres():
+		return "database.distribution", "goes with database.url"
+	case d.CommitScope != "" && d.CommitScope != "queue" && d.CommitScope != "packet":
+		return "database.commit_scope", fmt.Sprintf("%q is not \"queue\" or \"packet\", nor empty", d.CommitScope)
+	case d.CommitScope == "queue" && d.Distribution == "citus":
+		return "database.commit_scope", `must be "packet" under citus: a commit cannot lock packets of several nodes`
+	case d.Lanes < 1 || d.Lanes > lanesMax:
+		return "database.lanes", fmt.Sprintf("%d is not between 1 and %d", d.Lanes, lanesMax)
+	case d.Lanes > 1 && !d.Postgres():
+		return "database.lanes", "must be 1 in a file, which has one writer"
+	}
+	return "", ""
 }
 
 func (p Packets) check() (key, problem string) {

@@ -1,19 +1,16 @@
 package engine_test
 
 import (
-	"database/sql"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite"
-
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/storebed"
 )
 
 // TestABrokenPacketIsHeld edits rows behind the engine's back: such a packet takes
@@ -41,8 +38,8 @@ func TestABrokenPacketIsHeld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			r := open(t, dir, newClock(), nil)
+			bed := storebed.New(t)
+			r := open(t, bed, newClock(), nil)
 			if err := r.AddMerchant(t.Context(), store.Merchant{MchID: mchID}); err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +48,7 @@ func TestABrokenPacketIsHeld(t *testing.T) {
 			}
 			id, good := r.send("1", 1000, 3), r.send("2", 1000, 3)
 			r.mustClaim(id, seed, 0)
-			edited(t, filepath.Join(dir, "hongbao.db"), edit, id)
+			bed.Exec(t, edit, int64(id))
 			r.Forget()
 
 			if _, err := r.claim(id, "wang", 0); fault.CodeOf(err) != fault.Held {
@@ -61,12 +58,12 @@ func TestABrokenPacketIsHeld(t *testing.T) {
 				t.Errorf("the packet is %s", p.State)
 			}
 			if mend := mends[name]; mend != "" { // the operator's repair is seen
-				edited(t, filepath.Join(dir, "hongbao.db"), mend, id)
+				bed.Exec(t, mend, int64(id))
 				r.clock.pass(time.Second)
 				if p := r.picture(id); p.State != packet.Open {
 					t.Errorf("the mended packet is %s", p.State)
 				}
-				edited(t, filepath.Join(dir, "hongbao.db"), edit, id)
+				bed.Exec(t, edit, int64(id))
 				r.Forget()
 			}
 			r.clock.pass(48 * time.Hour)
@@ -93,18 +90,6 @@ var mends = map[string]string{
 	"the head's sum":   `UPDATE packets SET claimed = claimed - 1 WHERE id = ?`,
 }
 
-func edited(t *testing.T, path, edit string, id packet.ID) {
-	t.Helper()
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), edit, int64(id)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestBrokenPacketsDoNotHoldUpTheOthers puts more packets that cannot be refunded in
 // front than the sweeper takes at a time.
 func TestBrokenPacketsDoNotHoldUpTheOthers(t *testing.T) {
@@ -115,7 +100,7 @@ func TestBrokenPacketsDoNotHoldUpTheOthers(t *testing.T) {
 		wait.Go(func() { r.send(fmt.Sprint("broken", i), 300, 3) })
 	}
 	wait.Wait()
-	edited(t, filepath.Join(r.dir, "hongbao.db"), `UPDATE terms SET law = 'x' WHERE packet_id <> ?`, 0)
+	r.bed.Exec(t, `UPDATE terms SET law = 'x'`)
 	r.clock.pass(time.Minute)
 	good := r.send("good", 300, 3)
 	r.Forget()

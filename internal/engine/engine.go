@@ -58,14 +58,29 @@ type Config struct {
 	Channel   Channel   // of payout, for new packets
 	Providers string    // who vouches for claimants, where the merchant names nobody; comma-separated
 
+	Scope       Scope         // of a transaction; default ScopeQueue
 	Lanes       int           // default 1
 	QueueMax    int           // orders waiting in a lane; default 8192
 	BatchMax    int           // orders in one commit; default 1024
 	LiveMax     int           // shares of the packets in memory, at some 300 bytes each; default 1,000,000
 	RefundDelay time.Duration // from a packet's expiry to its refund; default 0
 	SweepOff    bool          // expired packets are another process's business
+	Driven      bool          // nothing runs by itself: whoever made the engine calls Step and Sweep
 	FateWait    time.Duration // how long to ask for the fate of a commit; default 5 s
 }
+
+// Scope is what one transaction of a lane takes on.
+type Scope string
+
+// The scopes. Under ScopePacket a claim's transaction touches the rows of one packet
+// and no others, which a distributed database keeps on one node.
+const (
+	ScopeQueue  Scope = "queue"  // all that is queued
+	ScopePacket Scope = "packet" // the orders of one packet, or those of one account that send
+)
+
+// ScopeCommits is how many transactions of a lane run at the same time under ScopePacket.
+const ScopeCommits = 8
 
 // Channel is what a packet's split must respect of the payout channel behind it.
 type Channel struct {
@@ -97,12 +112,13 @@ type Stats struct {
 	Broken                                    atomic.Int64 // packets found to break an invariant
 }
 
-// New starts an engine: its lanes and its sweeper run until Close.
+// New starts an engine: its lanes and its sweeper run until Close, unless it is Driven.
 func New(cfg Config) (*Engine, error) {
 	if cfg.Store == nil || cfg.Vault == nil || cfg.Random == nil || cfg.Log == nil || cfg.Now == nil || cfg.Elapsed == nil {
 		return nil, errors.New("engine: Store, Vault, Random, Log, Now and Elapsed must be set")
 	}
 	cfg.Law = or(cfg.Law, split.DoubleMean)
+	cfg.Scope = or(cfg.Scope, ScopeQueue)
 	cfg.Lanes = or(cfg.Lanes, 1)
 	cfg.QueueMax = or(cfg.QueueMax, 8192)
 	cfg.BatchMax = or(cfg.BatchMax, 1024)
@@ -128,9 +144,11 @@ func New(cfg Config) (*Engine, error) {
 	for range cfg.Lanes {
 		l := newLane(e)
 		e.lanes = append(e.lanes, l)
-		e.wait.Go(l.run)
+		if !cfg.Driven {
+			e.wait.Go(l.run)
+		}
 	}
-	if !cfg.SweepOff {
+	if !cfg.SweepOff && !cfg.Driven {
 		e.wait.Go(func() { e.sweep(ctx) })
 	}
 	return e, nil
@@ -142,6 +160,8 @@ func (e *Engine) Close() {
 	e.cancel()
 	for _, l := range e.lanes {
 		l.close()
+	}
+	for e.cfg.Driven && e.Step(context.Background()) {
 	}
 	e.wait.Wait()
 }

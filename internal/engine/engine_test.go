@@ -18,6 +18,7 @@ import (
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/split"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/storebed"
 )
 
 func TestFission(t *testing.T) {
@@ -245,7 +246,7 @@ func TestExpiryRefundsOnce(t *testing.T) {
 
 func round(t *testing.T, r *rig) {
 	t.Helper()
-	if err := r.SweepRound(t.Context()); err != nil {
+	if err := r.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -255,8 +256,8 @@ func round(t *testing.T, r *rig) {
 func TestExpiryCutOff(t *testing.T) {
 	t.Parallel()
 	const packets = 12
-	dir, c := t.TempDir(), newClock()
-	first := open(t, dir, c, nil)
+	bed, c := storebed.New(t), newClock()
+	first := open(t, bed, c, nil)
 	if err := first.AddMerchant(t.Context(), store.Merchant{MchID: mchID}); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func TestExpiryCutOff(t *testing.T) {
 	var last *rig
 	for i := range packets {
 		var f *faulty
-		last = open(t, dir, c, func(cfg *engine.Config) {
+		last = open(t, bed, c, func(cfg *engine.Config) {
 			f = &faulty{Store: cfg.Store}
 			cfg.Store, cfg.BatchMax, cfg.FateWait = f, 2, time.Nanosecond
 		})
@@ -284,7 +285,7 @@ func TestExpiryCutOff(t *testing.T) {
 		})
 		round(t, last)
 	}
-	last = open(t, dir, c, nil)
+	last = open(t, bed, c, nil)
 	round(t, last)
 	for _, id := range ids {
 		if p := last.picture(id); p.State != packet.Refunded || p.Head.Seq != 2 {
@@ -327,7 +328,7 @@ func TestRefundsWaitWhileTheClockIsInDoubt(t *testing.T) {
 	r.clock.jump(48 * time.Hour)
 	round(t, r)
 	r.Forget()
-	again := open(t, r.dir, r.clock, nil)
+	again := open(t, r.bed, r.clock, nil)
 	round(t, again)
 	if p := again.picture(second); p.State == packet.Refunded || again.ClockHolds() {
 		t.Errorf("a restart forgot the alarm: the packet is %s", p.State)
@@ -580,8 +581,8 @@ func TestAStoreThatIsNotThere(t *testing.T) {
 // in memory, the other changes.
 func TestTwoEngines(t *testing.T) {
 	t.Parallel()
-	dir, c := t.TempDir(), newClock()
-	a, b := open(t, dir, c, nil), open(t, dir, c, nil)
+	bed, c := storebed.New(t), newClock()
+	a, b := open(t, bed, c, nil), open(t, bed, c, nil)
 	if err := a.AddMerchant(t.Context(), store.Merchant{MchID: mchID}); err != nil {
 		t.Fatal(err)
 	}
@@ -703,9 +704,9 @@ func (sameIDs) Read(p []byte) (int, error) {
 
 func TestATakenIDIsDrawnAnew(t *testing.T) {
 	t.Parallel()
-	dir, c := t.TempDir(), newClock()
+	bed, c := storebed.New(t), newClock()
 	same := func(cfg *engine.Config) { cfg.Random = sameIDs{} }
-	a, b := open(t, dir, c, same), open(t, dir, c, same)
+	a, b := open(t, bed, c, same), open(t, bed, c, same)
 	if err := a.AddMerchant(t.Context(), store.Merchant{MchID: mchID}); err != nil {
 		t.Fatal(err)
 	}

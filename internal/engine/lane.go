@@ -85,6 +85,17 @@ func (l *lane) close() {
 	l.signal()
 }
 
+// Step carries out what is queued in each lane, once, and answers it. It returns
+// false when the engine is closed and nothing is left. It does what the committers of
+// an engine do that is not Driven, and like each of them it may run once at a time.
+func (e *Engine) Step(ctx context.Context) bool {
+	more := false
+	for _, l := range e.lanes {
+		more = l.step(ctx) || more
+	}
+	return more
+}
+
 // run is the committer: it steps until the lane is closed and empty.
 func (l *lane) run() {
 	for range l.wake {
@@ -94,13 +105,28 @@ func (l *lane) run() {
 	}
 }
 
-// step carries out what is queued, as one group, and answers it. It returns false
-// when the lane is closed and empty.
+// step carries out what is queued, in the groups of the configured scope, and answers
+// it. It returns false when the lane is closed and empty.
 func (l *lane) step(ctx context.Context) bool {
 	orders, more := l.take()
 	if len(orders) == 0 {
 		return more
 	}
+	if l.e.cfg.Scope == ScopePacket {
+		l.spread(ctx, apart(orders))
+	} else {
+		l.carryOut(ctx, orders)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		l.signal() // come round once more, to find the queue empty
+	}
+	return true
+}
+
+// carryOut carries out orders as one group and answers them.
+func (l *lane) carryOut(ctx context.Context, orders []*waiting) {
 	l.e.stats.Groups.Add(1)
 	l.e.stats.Orders.Add(int64(len(orders)))
 	err := l.commit(ctx, orders)
@@ -110,12 +136,45 @@ func (l *lane) step(ctx context.Context) bool {
 		}
 		close(w.done)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		l.signal() // come round once more, to find the queue empty
+}
+
+// apart puts orders into groups each of which locks one packet, or none and one
+// account, in the order in which they were given.
+func apart(orders []*waiting) (groups [][]*waiting) {
+	type locked struct {
+		packet  packet.ID
+		account string
 	}
-	return true
+	at := make(map[locked]int)
+	for _, w := range orders {
+		key := locked{packet: w.order.packet()}
+		if key.packet == 0 {
+			key.account = w.order.account()
+		}
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], w)
+	}
+	return groups
+}
+
+// spread carries out groups that have no packet in common, up to ScopeCommits at a
+// time, and returns when all are answered.
+func (l *lane) spread(ctx context.Context, groups [][]*waiting) {
+	var all sync.WaitGroup
+	room := make(chan struct{}, ScopeCommits)
+	for _, orders := range groups {
+		room <- struct{}{}
+		all.Go(func() {
+			defer func() { <-room }()
+			l.carryOut(ctx, orders)
+		})
+	}
+	all.Wait()
 }
 
 // triesMax bounds how often a group is decided anew after it met a row that had

@@ -36,7 +36,7 @@ func TestATicketKeyEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := open(t, r.dir, r.clock, nil)
+	other := open(t, r.bed, r.clock, nil)
 	for _, server := range []*rig{r, other} {
 		if got := ticketKeys(t, server); got != "k1 k2 " {
 			t.Fatalf("ticket keys %s", got)

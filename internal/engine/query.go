@@ -20,6 +20,7 @@ type Picture struct {
 	Head   packet.Head
 	Claims []packet.Claim // by slot; without payees
 	State  packet.State
+	Broken bool // it breaks an invariant, and is Held
 }
 
 // Claimant returns who a person is to this packet.
@@ -54,7 +55,7 @@ func (e *Engine) picture(p *live) *Picture {
 	if broken != nil {
 		state = packet.Held
 	}
-	return &Picture{ListID: p.listID, Terms: p.terms, Head: head, Claims: claims, State: state}
+	return &Picture{ListID: p.listID, Terms: p.terms, Head: head, Claims: claims, State: state, Broken: broken != nil}
 }
 
 // Fresh is Packet, compared with the database now.

@@ -46,7 +46,7 @@ func TestRacingSendsDoNotPassAQuotaTogether(t *testing.T) {
 		t.Run(code.String(), func(t *testing.T) {
 			t.Parallel()
 			first := setup(t, func(c *engine.Config) { c.Store, c.BatchMax = again{c.Store}, 4 })
-			second := open(t, first.dir, first.clock, func(c *engine.Config) { c.BatchMax = 3 })
+			second := open(t, first.bed, first.clock, func(c *engine.Config) { c.BatchMax = 3 })
 			var sent, refused atomic.Int64
 			var wait sync.WaitGroup
 			for i := range tries {
@@ -98,7 +98,7 @@ func TestAQuotaIsOfADayAndAMerchant(t *testing.T) {
 	send(r, "4", mchID, "em", q, fault.OK)
 	send(r, "5", rival, "wang", q, fault.OK)
 	send(r, "6", rival, "wang", q, fault.SeedNum)
-	restarted := open(t, r.dir, r.clock, nil)
+	restarted := open(t, r.bed, r.clock, nil)
 	send(restarted, "3", mchID, "wang", q, fault.SeedNum)
 	send(restarted, "3", mchID, "wang", engine.Quota{SeedNum: 2}, fault.OK) // it was raised
 

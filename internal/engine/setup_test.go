@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +15,7 @@ import (
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
-	"hongbao.example/hongbao/internal/store/sqlite"
+	"hongbao.example/hongbao/internal/storebed"
 	"hongbao.example/hongbao/internal/vault"
 )
 
@@ -72,47 +69,36 @@ type rig struct {
 	clock *clock
 	store store.Store
 	log   *bytes.Buffer
-	dir   string
+	bed   *storebed.Bed
 }
 
-// open opens the database in dir; tune may change the engine's configuration.
-func open(t *testing.T, dir string, c *clock, tune func(*engine.Config)) *rig {
+// open opens a database; tune may change the engine's configuration.
+func open(t *testing.T, bed *storebed.Bed, c *clock, tune func(*engine.Config)) *rig {
 	t.Helper()
-	path := filepath.Join(dir, "hongbao.db")
-	s, err := sqlite.Create(t.Context(), path, sqlite.Options{})
-	if errors.Is(err, fs.ErrExist) {
-		s, err = sqlite.Open(t.Context(), path, sqlite.Options{})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rig{t: t, clock: c, log: &bytes.Buffer{}, dir: dir}
+	s := bed.Open(t)
+	r := &rig{t: t, clock: c, log: &bytes.Buffer{}, bed: bed}
 	cfg := engine.Config{
 		Store: s, Vault: vault.New(vault.Key{1}), Environment: packet.Sandbox, Random: rand.Reader,
 		Log: slog.New(slog.NewTextHandler(&locked{w: r.log}, nil)), Now: c.now, Elapsed: c.since,
 		Channel: engine.Channel{Name: "sandbox", Min: 1, Cap: 20000}, Providers: "sandbox",
-		SweepOff: true, FateWait: time.Second,
+		SweepOff: true, FateWait: time.Second, Scope: engine.Scope(storebed.Scope()),
 	}
 	if tune != nil {
 		tune(&cfg)
 	}
 	r.store = cfg.Store
+	var err error
 	if r.Engine, err = engine.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		r.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(r.Close)
 	return r
 }
 
 // setup opens a new database with a merchant that has 10,000.00 yuan.
 func setup(t *testing.T, tune func(*engine.Config)) *rig {
 	t.Helper()
-	r := open(t, t.TempDir(), newClock(), tune)
+	r := open(t, storebed.New(t), newClock(), tune)
 	if err := r.AddMerchant(t.Context(), store.Merchant{MchID: mchID, Settings: store.Settings{AppIDs: []string{appID}}}); err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func (e *Engine) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		if err := e.sweepRound(ctx); err != nil && ctx.Err() == nil {
+		if err := e.Sweep(ctx); err != nil && ctx.Err() == nil {
 			e.log.Error("sweep", "error", err)
 		}
 		select {
@@ -74,10 +74,11 @@ func (e *Engine) sweep(ctx context.Context) {
 	}
 }
 
-// sweepRound refunds all packets that are due, unless the clock is in doubt. It is
-// safe to repeat and to cut off anywhere: each refund is one transaction, and a
-// packet that has ended is not due.
-func (e *Engine) sweepRound(ctx context.Context) error {
+// Sweep is one round of the sweeper: it refunds all packets that are due, unless the
+// clock is in doubt. It is safe to repeat and to cut off anywhere: each refund is one
+// transaction, and a packet that has ended is not due. The refunds are orders like any
+// other: of a Driven engine, Step must be called meanwhile.
+func (e *Engine) Sweep(ctx context.Context) error {
 	now := e.cfg.Now()
 	if err := e.compareClocks(ctx, now, e.cfg.Elapsed()); err != nil || !e.ClockHolds() {
 		return err

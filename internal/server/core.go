@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"strings"
 	"time"
@@ -26,7 +25,6 @@ import (
 	"hongbao.example/hongbao/internal/payout"
 	"hongbao.example/hongbao/internal/split"
 	"hongbao.example/hongbao/internal/store"
-	"hongbao.example/hongbao/internal/store/sqlite"
 	"hongbao.example/hongbao/internal/vault"
 )
 
@@ -67,23 +65,6 @@ type Core struct {
 	channels []payout.Channel
 }
 
-// Create makes the database that cfg names and writes into it, once and for ever,
-// which environment it is and which instance key it belongs to. It refuses a
-// database that exists.
-func Create(ctx context.Context, cfg config.Config, key vault.Key) error {
-	s, err := sqlite.Create(ctx, cfg.Database.Path, sqlite.Options{})
-	if err != nil {
-		return err
-	}
-	err = s.Update(ctx, func(tx store.Tx) error {
-		if err := tx.InsertSetting(store.SettingEnvironment, string(cfg.Environment)); err != nil {
-			return err
-		}
-		return tx.InsertSetting(store.SettingFingerprint, vault.New(key).Fingerprint())
-	})
-	return errors.Join(err, s.Close())
-}
-
 // OpenCore opens the database that cfg names, if environment and instance key are
 // those it was made with. sweep says whether this process refunds what expires.
 func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ *Core, err error) {
@@ -96,7 +77,7 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 	if err != nil {
 		return nil, fmt.Errorf("instance_key: %w", err)
 	}
-	s, err := sqlite.Open(ctx, cfg.Database.Path, sqlite.Options{})
+	s, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, withInit(err)
 	}
@@ -116,6 +97,7 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 	c.Engine, err = engine.New(engine.Config{ //nolint:contextcheck // the engine outlives the call that opens it
 		Store: s, Vault: c.Vault, Environment: cfg.Environment,
 		Random: o.Random, Log: o.Log, Now: o.Now, Elapsed: o.Elapsed,
+		Scope: engine.Scope(cfg.Database.Scope()), Lanes: cfg.Database.Lanes,
 		Law: split.Law(cfg.Packets.Law), Channel: pinned, Providers: strings.Join(cfg.Packets.Providers, ","),
 		QueueMax: cfg.Limits.QueueMax, BatchMax: cfg.Limits.BatchMax, LiveMax: cfg.Limits.LiveMax,
 		RefundDelay: cfg.RefundDelay(), SweepOff: !sweep,
@@ -124,14 +106,6 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 		return nil, err // a Core without an engine could not be closed
 	}
 	return c, nil
-}
-
-// withInit says how a database that is not there is made.
-func withInit(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w; run: hongbao init", err)
-	}
-	return err
 }
 
 // belongs compares configuration and key with what the database was made with.
@@ -146,7 +120,7 @@ func (c *Core) belongs(ctx context.Context) error {
 	})
 	switch {
 	case fault.CodeOf(err) == fault.NotFound:
-		return fmt.Errorf("%s is not a database that hongbao init has made", c.Config.Database.Path)
+		return fmt.Errorf("the database %s is not one that hongbao init has made", c.Config.Database)
 	case err != nil:
 		return err
 	case env != string(c.Config.Environment):

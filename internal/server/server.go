@@ -20,7 +20,6 @@ import (
 	"hongbao.example/hongbao/internal/server/ops"
 	"hongbao.example/hongbao/internal/server/throttle"
 	"hongbao.example/hongbao/internal/server/v2"
-	"hongbao.example/hongbao/internal/store/sqlite"
 )
 
 // What bounds a connection.
@@ -47,7 +46,7 @@ type Server struct {
 }
 
 // New opens everything cfg names. An empty BaseURL becomes the address it listens
-// on. A second server on the same database is refused.
+// on. A second server on the same file is refused.
 func New(ctx context.Context, cfg config.Config, o Options) (_ *Server, err error) {
 	s := &Server{log: o.withDefaults().Log}
 	defer func() {
@@ -55,10 +54,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *Server, err erro
 			err = errors.Join(err, s.giveUp())
 		}
 	}()
-	if _, err = os.Stat(cfg.Database.Path); err != nil { // before a lock is left beside nothing
-		return nil, withInit(err)
-	}
-	if s.release, err = sqlite.Lock(cfg.Database.Path); err != nil {
+	if s.release, err = lockDatabase(cfg.Database); err != nil {
 		return nil, err
 	}
 	var listen net.ListenConfig
