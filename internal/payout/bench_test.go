@@ -2,11 +2,8 @@ package payout_test
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -19,7 +16,7 @@ import (
 	"hongbao.example/hongbao/internal/payout"
 	"hongbao.example/hongbao/internal/payout/payouttest"
 	"hongbao.example/hongbao/internal/store"
-	"hongbao.example/hongbao/internal/store/sqlite"
+	"hongbao.example/hongbao/internal/storebed"
 	"hongbao.example/hongbao/internal/vault"
 )
 
@@ -40,7 +37,7 @@ func (c *clock) move(d time.Duration)   { c.moved.Add(int64(d)) }
 // bench is an engine on a database of its own, with one merchant who has money.
 type bench struct {
 	t      *testing.T
-	path   string // of the database
+	bed    *storebed.Bed
 	config engine.Config
 	clock  *clock
 	store  *hooked
@@ -57,20 +54,13 @@ func newBench(t *testing.T, channel string) *bench {
 
 func newBenchAt(t *testing.T, channel string, c *clock, now func() time.Time, elapsed func() time.Duration) *bench {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "hongbao.db")
-	db, err := sqlite.Create(t.Context(), path, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	b := &bench{t: t, path: path, clock: c, store: &hooked{Store: db}, config: engine.Config{
+	bed := storebed.New(t)
+	db := bed.Open(t)
+	b := &bench{t: t, bed: bed, clock: c, store: &hooked{Store: db}, config: engine.Config{
 		Store: db, Vault: vault.New(vault.Key{1}), Environment: packet.Sandbox,
 		Random: rand.NewChaCha8([32]byte{2}), Log: slog.New(slog.DiscardHandler), Now: now, Elapsed: elapsed,
 		Channel: engine.Channel{Name: channel, Min: 1, Cap: 20_000}, Providers: "sandbox",
+		Scope:    engine.Scope(storebed.Scope()),
 		SweepOff: c != nil, // or it would find the clock moved between two readings
 	}}
 	b.start()
@@ -103,10 +93,7 @@ func (b *bench) beside() *bench {
 // tamper runs SQL on the database behind everybody's back.
 func (b *bench) tamper(statements string, args ...any) {
 	b.t.Helper()
-	db, err := sql.Open("sqlite", b.path)
-	b.must(err)
-	_, err = db.ExecContext(b.t.Context(), statements, args...)
-	b.must(errors.Join(err, db.Close()))
+	b.bed.Exec(b.t, statements, args...)
 }
 
 // worker makes a worker that pays through channels, one call after the other.

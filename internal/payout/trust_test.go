@@ -48,15 +48,15 @@ func TestABookThatWasEditedIsNotPaid(t *testing.T) {
 		"a larger share": `UPDATE claims SET amount = 19999 WHERE slot = 2`,
 		"two shares change hands": `
 			CREATE TEMP TABLE was AS SELECT slot, claimant, payee, payee_hash FROM claims WHERE slot > 0;
-			UPDATE claims SET claimant = randomblob(16) WHERE slot > 0;
+			UPDATE claims SET claimant = CASE slot WHEN 1 THEN x'01010101010101010101010101010101' ELSE x'02020202020202020202020202020202' END WHERE slot > 0;
 			UPDATE claims SET (claimant, payee, payee_hash) = (SELECT claimant, payee, payee_hash FROM was WHERE was.slot = 3 - claims.slot) WHERE slot > 0`,
 		"somebody instead of another": `
 			UPDATE claims SET (payee, payee_hash) = (SELECT payee, payee_hash FROM claims WHERE slot = 1) WHERE slot = 2`,
 		"another time":      `UPDATE claims SET at = at + 1 WHERE slot = 2`,
-		"another hash":      `UPDATE claims SET hash = zeroblob(32) WHERE slot = 2`,
+		"another hash":      `UPDATE claims SET hash = x'0000000000000000000000000000000000000000000000000000000000000000' WHERE slot = 2`,
 		"another merchant":  `UPDATE terms SET mch_id = '1'`,
 		"another channel":   `UPDATE terms SET channel = 'sandbox'`,
-		"a head of its own": `UPDATE packets SET hash = zeroblob(32)`,
+		"a head of its own": `UPDATE packets SET hash = x'0000000000000000000000000000000000000000000000000000000000000000'`,
 	} {
 		for view, from := range map[string]func(b, other *bench) *bench{
 			"behind the book":   func(b, _ *bench) *bench { return b },
@@ -102,7 +102,7 @@ func TestAPayoutThatWasEditedIsNotReturned(t *testing.T) {
 		"a larger share":                     `UPDATE payouts SET amount = 19999 WHERE slot = 1 AND generation = 1`,
 		"another slot":                       `UPDATE payouts SET slot = 0 WHERE slot = 1 AND generation = 1`,
 		"a slot beyond":                      `UPDATE payouts SET slot = 9 WHERE slot = 1 AND generation = 1`,
-		"another claimant":                   `UPDATE payouts SET claimant = zeroblob(16) WHERE slot = 1 AND generation = 1`,
+		"another claimant":                   `UPDATE payouts SET claimant = x'00000000000000000000000000000000' WHERE slot = 1 AND generation = 1`,
 		"another merchant":                   `UPDATE payouts SET mch_id = '1' WHERE slot = 1 AND generation = 1`,
 		"another channel":                    `UPDATE payouts SET channel = 'none' WHERE slot = 1 AND generation = 1`,
 		"the attempt that was paid is moved": `UPDATE payouts SET slot = 9 WHERE slot = 0 AND generation = 2`,

@@ -48,7 +48,7 @@ const (
 )
 
 // patience is how long any one thing may take that a server is asked for.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // Distribution says how the tests' tables are to be distributed: "" for not at
 // all, "citus" by Citus.

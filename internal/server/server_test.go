@@ -30,8 +30,10 @@ import (
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/money"
 	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/pgtest"
 	"hongbao.example/hongbao/internal/server"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/storebed"
 	"hongbao.example/hongbao/internal/vault"
 )
 
@@ -45,10 +47,15 @@ const (
 // configuration is a sandbox in a folder, with its database made.
 func configuration(t *testing.T, dir string) config.Config {
 	t.Helper()
+	return configurationOf(t, dir, database(t, dir))
+}
+
+func configurationOf(t *testing.T, dir string, d config.Database) config.Config {
+	t.Helper()
 	cfg := config.Default()
 	cfg.BaseURL, cfg.Listen, cfg.OpsListen = "", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Limits.ClaimsPerS = 0
-	cfg.Database.Path = filepath.Join(dir, "hongbao.db")
+	cfg.Database = d
 	keyFile := filepath.Join(dir, "instance.key")
 	cfg.InstanceKey = config.Secret("file:" + keyFile)
 	if _, err := os.Stat(keyFile); err == nil {
@@ -58,6 +65,21 @@ func configuration(t *testing.T, dir string) config.Config {
 	must(t, vault.WriteKey(keyFile, key))
 	must(t, server.Create(t.Context(), cfg, key))
 	return cfg
+}
+
+// database is of the engine that the environment asks for; the same in one folder.
+func database(t *testing.T, dir string) config.Database {
+	t.Helper()
+	d := config.Database{Path: filepath.Join(dir, "hongbao.db"), Lanes: 1, CommitScope: storebed.Scope(), Distribution: pgtest.Distribution()}
+	if !storebed.Postgres() {
+		return d
+	}
+	file := filepath.Join(dir, "database.url")
+	if _, err := os.Stat(file); err != nil {
+		must(t, os.WriteFile(file, []byte(pgtest.Schema(t)), 0o600))
+	}
+	d.URL = config.Secret("file:" + file)
+	return d
 }
 
 func must(t *testing.T, err error) {
@@ -304,7 +326,7 @@ func TestStopAnswersWhatWasAccepted(t *testing.T) {
 func TestWhatDoesNotBelongTogetherDoesNotStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cfg := configuration(t, dir)
+	cfg := configurationOf(t, dir, config.Database{Path: filepath.Join(dir, "hongbao.db"), Lanes: 1})
 	other := filepath.Join(dir, "other.key")
 	must(t, vault.WriteKey(other, vault.Key{8}))
 	for want, change := range map[string]func(*config.Config){

@@ -14,7 +14,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -28,7 +27,7 @@ import (
 	"hongbao.example/hongbao/internal/server/claim"
 	"hongbao.example/hongbao/internal/server/throttle"
 	"hongbao.example/hongbao/internal/store"
-	"hongbao.example/hongbao/internal/store/sqlite"
+	"hongbao.example/hongbao/internal/storebed"
 	"hongbao.example/hongbao/internal/vault"
 )
 
@@ -42,16 +41,16 @@ var start = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // bed is a claimant's edge over a real engine, database and listener.
 type bed struct {
-	t       *testing.T
-	file    string // of the database
-	store   store.Store
-	engine  *engine.Engine
-	clock   *clock
-	handler http.Handler
-	base    string
-	payouts *revisits
-	tickets ed25519.PrivateKey // EdDSA, key id "app-1"
-	secret  []byte             // HS256, key id "app-2"
+	t        *testing.T
+	database *storebed.Bed
+	store    store.Store
+	engine   *engine.Engine
+	clock    *clock
+	handler  http.Handler
+	base     string
+	payouts  *revisits
+	tickets  ed25519.PrivateKey // EdDSA, key id "app-1"
+	secret   []byte             // HS256, key id "app-2"
 }
 
 // terms is what a bed is set up with; zero values mean a plain sandbox.
@@ -113,17 +112,15 @@ func or[T comparable](v, fallback T) T {
 func newBed(t *testing.T, o terms) *bed {
 	t.Helper()
 	b := &bed{t: t, clock: &clock{now: start}, payouts: &revisits{}, secret: []byte(strings.Repeat("k", 32))}
-	b.file = filepath.Join(t.TempDir(), "hb.db")
-	s, err := sqlite.Create(t.Context(), b.file, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.database = storebed.New(t)
+	s := b.database.Open(t)
 	b.store = s
 	log := slog.New(slog.NewTextHandler(or(o.log, t.Output()), nil))
+	var err error
 	b.engine, err = engine.New(engine.Config{
 		Store: s, Vault: vault.New(vault.NewKey()), Environment: or(o.env, packet.Sandbox), Random: rand.Reader, Log: log,
 		Now: b.clock.Now, Elapsed: func() time.Duration { return b.clock.Now().Sub(start) },
-		Channel: engine.Channel{Name: "sandbox", Min: 1, Cap: 20_000}, Providers: or(o.providers, "sandbox,ticket"), SweepOff: true,
+		Channel: engine.Channel{Name: "sandbox", Min: 1, Cap: 20_000}, Providers: or(o.providers, "sandbox,ticket"), SweepOff: true, Scope: engine.Scope(storebed.Scope()),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -144,9 +141,6 @@ func newBed(t *testing.T, o terms) *bed {
 	t.Cleanup(func() {
 		server.Close()
 		b.engine.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	return b
 }

@@ -2,7 +2,6 @@ package claim_test
 
 import (
 	"bufio"
-	"database/sql"
 	"net/http"
 	"strconv"
 	"strings"
@@ -283,16 +282,7 @@ func TestEventsOfABrokenPacketEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	raw, err := sql.Open("sqlite", b.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := raw.ExecContext(t.Context(), "DELETE FROM claims WHERE slot = 2"); err != nil {
-		t.Fatal(err)
-	}
-	if err := raw.Close(); err != nil {
-		t.Fatal(err)
-	}
+	b.database.Exec(t, "DELETE FROM claims WHERE slot = 2")
 	b.base = b.another()
 	reading := b.browser().events(s.path + "/events")
 	reading.want("claim 2", "claim 3")

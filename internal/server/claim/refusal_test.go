@@ -16,6 +16,7 @@ import (
 	"hongbao.example/hongbao/internal/engine"
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/identity"
+	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/server/claim"
 	"hongbao.example/hongbao/internal/server/throttle"
 	"hongbao.example/hongbao/internal/store"
@@ -257,10 +258,11 @@ func TestAnOutcomeThatTakesTooLongIsUnknown(t *testing.T) {
 	locked, release := make(chan struct{}), make(chan struct{})
 	done := make(chan error)
 	go func() {
-		done <- b.store.Update(context.Background(), func(store.Tx) error {
+		done <- b.store.Update(context.Background(), func(tx store.Tx) error {
+			_, err := tx.LockPackets([]packet.ID{s.ID})
 			close(locked)
 			<-release
-			return nil
+			return err
 		})
 	}()
 	<-locked

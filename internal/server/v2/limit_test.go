@@ -292,8 +292,13 @@ func TestProcessing(t *testing.T) {
 	t.Parallel()
 	r := setup(t, packet.Sandbox, store.Settings{}, func(c *v2.Config) { c.Wait = 200 * time.Millisecond })
 	busy, free, written := make(chan struct{}), make(chan struct{}), make(chan error)
-	go func() { // somebody else writes, and takes his time
-		written <- r.store.Update(t.Context(), func(store.Tx) error { close(busy); <-free; return nil })
+	go func() { // somebody else writes to the merchant's book, and takes his time
+		written <- r.store.Update(t.Context(), func(tx store.Tx) error {
+			_, err := tx.LockAccounts([]string{mchID})
+			close(busy)
+			<-free
+			return err
+		})
 	}()
 	<-busy
 	for range 2 { // the second asks while the first is being decided

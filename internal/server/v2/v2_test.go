@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +21,7 @@ import (
 	"hongbao.example/hongbao/internal/server/throttle"
 	"hongbao.example/hongbao/internal/server/v2"
 	"hongbao.example/hongbao/internal/store"
-	"hongbao.example/hongbao/internal/store/sqlite"
+	"hongbao.example/hongbao/internal/storebed"
 	"hongbao.example/hongbao/internal/vault"
 	"hongbao.example/hongbao/internal/wire"
 )
@@ -48,15 +47,14 @@ func setup(t *testing.T, env packet.Environment, settings store.Settings, tune f
 	t.Helper()
 	start := time.Date(2026, 11, 24, 20, 15, 3, 0, packet.Beijing)
 	r := &rig{t: t, now: start}
-	s, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "hongbao.db"), sqlite.Options{})
+	s := storebed.New(t).Open(t)
 	r.store = s
-	if err != nil {
-		t.Fatal(err)
-	}
+	var err error
 	r.engine, err = engine.New(engine.Config{
 		Store: s, Vault: vault.New(vault.Key{1}), Environment: env, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return r.now }, Elapsed: func() time.Duration { return r.now.Sub(start) },
 		Channel: engine.Channel{Name: "sandbox", Min: 1, Cap: 20000}, Providers: "sandbox", SweepOff: true,
+		Scope: engine.Scope(storebed.Scope()),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +82,6 @@ func setup(t *testing.T, env packet.Environment, settings store.Settings, tune f
 	t.Cleanup(func() {
 		server.Close()
 		r.engine.Close()
-		must(t, s.Close())
 	})
 	return r
 }
