@@ -16,6 +16,8 @@ demo: ## a merchant, a packet and its link on this machine; ARGS='--listen :8080
 test: check ## everything, check included; installs what it needs
 	@tools/deps
 	@go test -race -shuffle=on -cover -timeout 12m ./... | awk -f tools/floors.awk
+	@HONGBAO_TEST_STORE=postgres go test -race -shuffle=on -timeout 12m ./internal/engine
+	@HONGBAO_TEST_STORE=postgres HONGBAO_TEST_SCOPE=packet go test -race -shuffle=on -timeout 12m ./internal/engine ./internal/payout ./internal/server/...
 
 check: ## format, vet, lint, architecture; before every commit
 	@$(lint) fmt --diff
