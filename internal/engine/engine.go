@@ -54,6 +54,10 @@ type Config struct {
 	Now     func() time.Time
 	Elapsed func() time.Duration
 
+	// DatabaseNow is the clock of a database that several processes share; nil: there is
+	// none but Now.
+	DatabaseNow func(context.Context) (time.Time, error)
+
 	Law       split.Law // of new packets; default double-mean
 	Channel   Channel   // of payout, for new packets
 	Providers string    // who vouches for claimants, where the merchant names nobody; comma-separated
@@ -189,7 +193,9 @@ func (e *Engine) Health(ctx context.Context) (problems []string, ready bool) {
 	if err != nil {
 		problems = append(problems, "store: "+err.Error())
 	}
-	if !e.ClockHolds() {
+	if e.apart() {
+		problems = append(problems, "clock: this machine's clock is "+time.Duration(e.sweeper.ahead.Load()).Round(time.Second).String()+" ahead of the database's; it makes no refunds until they agree: set it right")
+	} else if !e.ClockHolds() {
 		problems = append(problems, "clock: wall clock and monotonic clock drift apart; refunds wait until they agree for ten minutes, or: hongbao clock confirm")
 	}
 	if e.stats.Broken.Load() > 0 {

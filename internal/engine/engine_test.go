@@ -342,6 +342,38 @@ func TestRefundsWaitWhileTheClockIsInDoubt(t *testing.T) {
 	}
 }
 
+// TestAServerWhoseClockIsNotTheDatabasesLeavesRefundsToOthers: nobody's packet ends
+// early because one of several machines is ahead.
+func TestAServerWhoseClockIsNotTheDatabasesLeavesRefundsToOthers(t *testing.T) {
+	t.Parallel()
+	var ahead time.Duration
+	var unreachable error
+	c := newClock()
+	r := setupAt(t, c, func(cfg *engine.Config) {
+		cfg.DatabaseNow = func(context.Context) (time.Time, error) { return c.now().Add(-ahead), unreachable }
+	})
+	id := r.send("1", 1000, 3)
+	r.clock.pass(25 * time.Hour)
+	for _, ahead = range []time.Duration{time.Minute, -time.Minute} {
+		round(t, r)
+		if p := r.picture(id); p.State == packet.Refunded || r.ClockHolds() {
+			t.Errorf("ahead by %s: the packet is %s", ahead, p.State)
+		}
+		if h, ready := r.Health(t.Context()); !ready || len(h) != 1 || !strings.Contains(h[0], ahead.String()+" ahead of the database's") {
+			t.Errorf("health %q", h)
+		}
+	}
+	ahead, unreachable = 0, errors.New("the database is gone")
+	if err := r.Sweep(t.Context()); !errors.Is(err, unreachable) {
+		t.Errorf("a round without the database's clock: %v", err)
+	}
+	unreachable = nil
+	round(t, r)
+	if p := r.picture(id); p.State != packet.Refunded || !r.ClockHolds() {
+		t.Errorf("with one time everywhere the packet is %s", p.State)
+	}
+}
+
 func TestClaimsGoOnWhenTheClockRunsBack(t *testing.T) {
 	t.Parallel()
 	r := setup(t, nil)

@@ -98,7 +98,12 @@ func open(t *testing.T, bed *storebed.Bed, c *clock, tune func(*engine.Config)) 
 // setup opens a new database with a merchant that has 10,000.00 yuan.
 func setup(t *testing.T, tune func(*engine.Config)) *rig {
 	t.Helper()
-	r := open(t, storebed.New(t), newClock(), tune)
+	return setupAt(t, newClock(), tune)
+}
+
+func setupAt(t *testing.T, c *clock, tune func(*engine.Config)) *rig {
+	t.Helper()
+	r := open(t, storebed.New(t), c, tune)
 	if err := r.AddMerchant(t.Context(), store.Merchant{MchID: mchID, Settings: store.Settings{AppIDs: []string{appID}}}); err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,12 @@ const (
 // clock that cannot jump, and an alarm stops the sweeper while the two disagree. The
 // alarm is a setting of the database: a restart does not forget it, and an operator
 // may take it back (ConfirmClock).
+//
+// Where several processes share a database, its clock is the third: a process whose
+// wall clock is not with it leaves refunds to the others until it is.
 type sweeper struct {
 	alarm atomic.Bool
+	ahead atomic.Int64 // of the database's clock, in nanoseconds, when last asked
 
 	mu      sync.Mutex    // guards all below
 	wall    time.Time     // of the last comparison
@@ -80,6 +84,9 @@ func (e *Engine) sweep(ctx context.Context) {
 // other: of a Driven engine, Step must be called meanwhile.
 func (e *Engine) Sweep(ctx context.Context) error {
 	now := e.cfg.Now()
+	if err := e.askDatabase(ctx, now); err != nil {
+		return err
+	}
 	if err := e.compareClocks(ctx, now, e.cfg.Elapsed()); err != nil || !e.ClockHolds() {
 		return err
 	}
@@ -100,6 +107,26 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	}
 	return nil
 }
+
+// askDatabase compares the wall clock with the database's, if it has one of its own.
+func (e *Engine) askDatabase(ctx context.Context, wall time.Time) error {
+	if e.cfg.DatabaseNow == nil {
+		return nil
+	}
+	theirs, err := e.cfg.DatabaseNow(ctx)
+	if err != nil {
+		return err
+	}
+	before := e.apart()
+	e.sweeper.ahead.Store(int64(wall.Sub(theirs)))
+	if e.apart() && !before {
+		e.log.Error("this machine's clock is not with the database's; refunds are left to others until it is", "ahead", wall.Sub(theirs).String())
+	}
+	return nil
+}
+
+// apart says whether the wall clock was not with the database's when last asked.
+func (e *Engine) apart() bool { return time.Duration(e.sweeper.ahead.Load()).Abs() > driftMax }
 
 // compareClocks compares the two clocks with those of the round before, and raises
 // or ends the alarm.
@@ -152,7 +179,7 @@ func (e *Engine) setClockAlarm(ctx context.Context, since time.Time) error {
 // ClockHolds says whether the wall clock is believed: what moves money because time
 // has passed waits while it is not.
 func (e *Engine) ClockHolds() bool {
-	return !e.sweeper.alarm.Load() && e.sweeper.drift(e.cfg.Now(), e.cfg.Elapsed()).Abs() <= driftMax
+	return !e.apart() && !e.sweeper.alarm.Load() && e.sweeper.drift(e.cfg.Now(), e.cfg.Elapsed()).Abs() <= driftMax
 }
 
 // ConfirmClock is an operator's word that the wall clock is right: refunds go on,

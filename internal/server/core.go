@@ -96,7 +96,7 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 	}
 	c.Engine, err = engine.New(engine.Config{ //nolint:contextcheck // the engine outlives the call that opens it
 		Store: s, Vault: c.Vault, Environment: cfg.Environment,
-		Random: o.Random, Log: o.Log, Now: o.Now, Elapsed: o.Elapsed,
+		Random: o.Random, Log: o.Log, Now: o.Now, Elapsed: o.Elapsed, DatabaseNow: clockOf(s),
 		Scope: engine.Scope(cfg.Database.Scope()), Lanes: cfg.Database.Lanes,
 		Law: split.Law(cfg.Packets.Law), Channel: pinned, Providers: strings.Join(cfg.Packets.Providers, ","),
 		QueueMax: cfg.Limits.QueueMax, BatchMax: cfg.Limits.BatchMax, LiveMax: cfg.Limits.LiveMax,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/engine"
@@ -96,6 +97,16 @@ func stored[S store.Store](s S, err error) (store.Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// clockOf returns the clock of a database that has one of its own.
+func clockOf(s store.Store) func(context.Context) (time.Time, error) {
+	if c, ok := s.(interface {
+		Now(context.Context) (time.Time, error)
+	}); ok {
+		return c.Now
+	}
+	return nil
 }
 
 // lockDatabase keeps a second server off a file. A PostgreSQL database takes several.

@@ -271,6 +271,15 @@ func (s *Store) Health(ctx context.Context) error {
 	})
 }
 
+// Now is the server's clock.
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.on(ctx, s.readers, func(r *session) error {
+		err := r.conn.QueryRow(ctx, clock).Scan(&now)
+		return classify(err)
+	})
+	return now, err
+}
+
 // Close implements store.Store. It waits for all transactions. What is called
 // afterwards is Busy.
 func (s *Store) Close() error {

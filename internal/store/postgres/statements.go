@@ -24,6 +24,7 @@ const (
 
 // What reads.
 var (
+	clock            = "SELECT clock_timestamp()"
 	settingRow       = "SELECT value FROM settings WHERE name = $1"
 	kindList         = "SELECT " + table.KindColumns + " FROM kinds ORDER BY kind"
 	merchantRow      = "SELECT " + table.MerchantColumns + " FROM merchants WHERE mch_id = $1"
