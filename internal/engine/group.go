@@ -66,7 +66,7 @@ func newGroup(e *Engine) *group {
 // starts from nothing each time.
 func (g *group) run(tx store.Tx, orders []*waiting) error {
 	*g = group{
-		e: g.e, tx: tx, now: g.e.nowMillis(),
+		e: g.e, tx: tx,
 		packets:  make(map[packet.ID]*draft),
 		accounts: make(map[string]*accountDraft),
 		bills:    make(map[billKey]store.Bill),
@@ -76,6 +76,7 @@ func (g *group) run(tx store.Tx, orders []*waiting) error {
 	if err := g.lock(orders); err != nil {
 		return err
 	}
+	g.now = g.e.nowMillis() // not before: another process may have held the locks for a while
 	for _, w := range orders {
 		w.err = w.order.decide(g)
 	}
