@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt fuzz bench
+.PHONY: help demo test check fmt fuzz bench torture
 
 lint := go tool -modfile=tools/go.mod golangci-lint
 
@@ -32,6 +32,10 @@ fuzz: ## every fuzz target for FUZZTIME (1m) each
 	@grep -rEo --include='*_test.go' '^func Fuzz\w+' . | while IFS=: read -r file func; do \
 		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(or $(FUZZTIME),1m) "$$(dirname "$$file")"; \
 	done
+
+torture: ## kill -9 and worse, in full counts (docs/crash-tests.md); at most 30 minutes
+	@tools/deps
+	@HONGBAO_KILLS=$(or $(KILLS),200) HONGBAO_CALLS=$(or $(CALLS),100000) HONGBAO_FAULTS=$(or $(FAULTS),100) go test -count 1 -timeout 30m -v ./internal/crash
 
 bench: ## what a signed request costs, beside the standard library's XML, in one run
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),5) ./bench/wire
