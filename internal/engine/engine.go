@@ -17,8 +17,8 @@
 // # Fate of a commit
 //
 // When the store cannot say whether a commit happened, the committer asks: under
-// the lock the transaction held, does the first entry it wrote exist? It asks for
-// a bounded time; only then are callers answered Unknown. Repeating a call is
+// the locks the transaction held, does the last entry it wrote to each book exist? It
+// asks for a bounded time; only then are callers answered Unknown. Repeating a call is
 // always safe, because a bill number and a claimant are their own idempotency keys.
 //
 // A caller's context ends the caller's waiting, never the order it gave.

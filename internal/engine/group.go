@@ -24,9 +24,8 @@ type group struct {
 	tickets  map[usedTicket]int64   // used up by this group, and until when that matters
 	sums     map[sumKey]*sumDraft
 
-	rows    rows
-	born    []*live // packets that this group sends
-	witness witness
+	rows rows
+	born []*live // packets that this group sends
 }
 
 // rows is what a group writes, in the order of writing.
@@ -204,12 +203,10 @@ func (g *group) write() error {
 			g.rows.accounts = append(g.rows.accounts, store.AccountUpdate{From: a.from, To: a.book})
 		}
 	}
-	g.witness = newWitness(&g.rows)
-	for t, expires := range g.tickets {
-		if err := g.tx.UseTicket(t.mchID, t.jti, expires, g.now); err != nil {
+	for _, t := range slices.SortedFunc(maps.Keys(g.tickets), usedTicket.compare) {
+		if err := g.tx.UseTicket(t.mchID, t.jti, g.tickets[t], g.now); err != nil {
 			return err
 		}
-		g.witness.ticket = t
 	}
 	for _, step := range []func() error{
 		func() error { return g.tx.UpdateHeads(g.rows.heads) },
@@ -232,7 +229,8 @@ func (g *group) write() error {
 // remember makes what was committed memory, and tells who waits for it.
 func (g *group) remember() {
 	now := int64(g.e.cfg.Elapsed())
-	for _, d := range g.packets {
+	for _, id := range slices.Sorted(maps.Keys(g.packets)) {
+		d := g.packets[id]
 		d.base.commit(d)
 		d.base.compared.Store(now)
 		g.e.live.put(d.base)
@@ -247,8 +245,8 @@ func (g *group) remember() {
 
 // announce tells who waits for the packets that moved on.
 func (g *group) announce() {
-	for id, d := range g.packets {
-		if d.head.Seq != d.from {
+	for _, id := range slices.Sorted(maps.Keys(g.packets)) {
+		if d := g.packets[id]; d.head.Seq != d.from {
 			g.e.announce(id)
 		}
 	}
@@ -261,50 +259,60 @@ func (g *group) forget() {
 	}
 }
 
-// witness is the one row that tells whether a group was committed.
-type witness struct {
-	claim  *packet.Claim
-	entry  *packet.Entry
-	book   *ledger.Entry
-	ticket usedTicket // where no book was written to
-}
-
-func newWitness(r *rows) (w witness) {
-	switch {
-	case len(r.claims) > 0:
-		w.claim = &r.claims[0]
-	case len(r.accountEntries) > 0: // before entries: a packet that was sent is not there to be locked
-		w.book = &r.accountEntries[0]
-	case len(r.entries) > 0:
-		w.entry = &r.entries[0]
+// written asks, under the locks the group held, whether the last entry it wrote to each
+// book is there, and with it, by the chain, all of them. One entry would not do: another
+// process that is asked for the same thing in the same millisecond writes the same one.
+// If all are there it does not matter who wrote them.
+func (g *group) written(tx store.Tx) (bool, error) {
+	heads := make(map[packet.ID]packet.Head)
+	for i := range g.rows.heads {
+		heads[g.rows.heads[i].To.ID] = g.rows.heads[i].To
 	}
-	return w
-}
-
-// written asks, under the lock the group held, whether the witness is in its book.
-func (w witness) written(tx store.Tx) (bool, error) {
-	switch {
-	case w.claim != nil:
-		if _, err := tx.LockPackets([]packet.ID{w.claim.Packet}); err != nil {
-			return false, err
-		}
-		claims, err := tx.Claims(w.claim.Packet, w.claim.Seq-1)
-		return len(claims) > 0 && claims[0].Hash == w.claim.Hash, err
-	case w.entry != nil:
-		if _, err := tx.LockPackets([]packet.ID{w.entry.Packet}); err != nil {
-			return false, err
-		}
-		entries, err := tx.Entries(w.entry.Packet)
-		return slices.ContainsFunc(entries, func(e packet.Entry) bool { return e.Hash == w.entry.Hash }), err
-	case w.book != nil:
-		if _, err := tx.LockAccounts([]string{w.book.MchID}); err != nil {
-			return false, err
-		}
-		entries, err := tx.AccountEntries(w.book.MchID, w.book.Seq-1, 1)
-		return len(entries) > 0 && entries[0].Hash == w.book.Hash, err
-	case w.ticket != usedTicket{}:
-		return tx.TicketUsed(w.ticket.mchID, w.ticket.jti)
-	default:
+	for i := range g.rows.packets {
+		heads[g.rows.packets[i].Head.ID] = g.rows.packets[i].Head
+	}
+	if len(heads)+len(g.rows.accounts)+len(g.tickets) == 0 {
 		return false, nil // it wrote nothing, so nothing is lost by doing it again
 	}
+	ids := slices.Sorted(maps.Keys(heads))
+	if _, err := tx.LockPackets(ids); err != nil {
+		return false, err
+	}
+	var mchIDs []string
+	for i := range g.rows.accounts {
+		mchIDs = append(mchIDs, g.rows.accounts[i].To.MchID)
+	}
+	if _, err := tx.LockAccounts(mchIDs); err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		head := heads[id]
+		if written, err := inBook(tx, &head); !written || err != nil {
+			return false, err
+		}
+	}
+	for i := range g.rows.accounts {
+		b := &g.rows.accounts[i].To
+		entries, err := tx.AccountEntries(b.MchID, b.Seq-1, 1)
+		if err != nil || len(entries) == 0 || entries[0].Hash != b.Hash {
+			return false, err
+		}
+	}
+	for t := range g.tickets {
+		if used, err := tx.TicketUsed(t.mchID, t.jti); !used || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// inBook says whether the entry that a head names last is in its packet's book.
+func inBook(tx store.Tx, h *packet.Head) (bool, error) {
+	claims, err := tx.Claims(h.ID, h.Seq-1)
+	if err != nil {
+		return false, err
+	}
+	entries, err := tx.Entries(h.ID)
+	return slices.ContainsFunc(claims, func(c packet.Claim) bool { return c.Hash == h.Hash }) ||
+		slices.ContainsFunc(entries, func(e packet.Entry) bool { return e.Hash == h.Hash }), err
 }

@@ -199,7 +199,7 @@ func (l *lane) commit(ctx context.Context, orders []*waiting) error {
 				return err
 			}
 		case errors.Is(err, store.ErrUnknown):
-			return l.askFate(ctx, g)
+			return l.askFate(ctx, g, orders)
 		case fault.CodeOf(err) == fault.Busy:
 			return fault.Busy
 		default:
@@ -219,21 +219,26 @@ func redraw(orders []*waiting) error {
 	return nil
 }
 
-// askFate finds out whether a group whose commit was lost had been committed. A
-// transaction is one atom, so one of its entries speaks for all. It asks for
-// FateWait; then the answer is Unknown.
-func (l *lane) askFate(ctx context.Context, g *group) error {
+// askFate finds out whether a group whose commit was lost had been committed. It asks
+// for FateWait; then the answer is Unknown. Of a ticket it is Unknown whatever is found:
+// if it is used, it may have been used elsewhere, and only one may enter by it.
+func (l *lane) askFate(ctx context.Context, g *group, orders []*waiting) error {
 	g.forget() // whatever the answer, memory must not vouch for this
 	deadline := l.e.cfg.Elapsed() + l.e.cfg.FateWait
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		var written bool
 		err := l.e.cfg.Store.Update(ctx, func(tx store.Tx) (err error) {
-			written, err = g.witness.written(tx)
+			written, err = g.written(tx)
 			return err
 		})
 		switch {
 		case err == nil && written:
 			g.announce()
+			for _, w := range orders {
+				if _, ticket := w.order.(*ticketOrder); ticket && w.err == nil {
+					w.err = fault.Unknown
+				}
+			}
 			return nil
 		case err == nil:
 			return fault.Busy

@@ -28,7 +28,7 @@ const (
 // Where several processes share a database, its clock is the third: a process whose
 // wall clock is not with it leaves refunds to the others until it is.
 type sweeper struct {
-	alarm atomic.Bool
+	alarm atomic.Bool  // never set before the database knows
 	ahead atomic.Int64 // of the database's clock, in nanoseconds, when last asked
 
 	mu      sync.Mutex    // guards all below
@@ -129,7 +129,8 @@ func (e *Engine) askDatabase(ctx context.Context, wall time.Time) error {
 func (e *Engine) apart() bool { return time.Duration(e.sweeper.ahead.Load()).Abs() > driftMax }
 
 // compareClocks compares the two clocks with those of the round before, and raises
-// or ends the alarm.
+// or ends the alarm. An alarm that could not be written down is raised by the next
+// round: until then the comparison is not noted, and the clocks disagree as they did.
 func (e *Engine) compareClocks(ctx context.Context, wall time.Time, elapsed time.Duration) error {
 	s := &e.sweeper
 	if s.alarm.Load() { // an operator may have taken it back
@@ -141,18 +142,18 @@ func (e *Engine) compareClocks(ctx context.Context, wall time.Time, elapsed time
 	}
 	drift := s.drift(wall, elapsed)
 	moved := drift.Abs() > driftMax
-	calm := s.compared(wall, elapsed, !moved)
-	switch alarm := s.alarm.Load(); {
-	case moved && !alarm:
-		s.alarm.Store(true)
+	if moved && !s.alarm.Load() {
 		e.log.Error("the wall clock was moved; refunds wait. If it is right: hongbao clock confirm", "by", drift.String())
-		return e.setClockAlarm(ctx, wall)
-	case alarm && calm >= driftCalm:
+		if err := e.setClockAlarm(ctx, wall); err != nil {
+			return err
+		}
+		s.alarm.Store(true)
+	}
+	if calm := s.compared(wall, elapsed, !moved); s.alarm.Load() && calm >= driftCalm {
 		e.log.Info("the clocks agree again; refunds go on")
 		return e.ConfirmClock(ctx)
-	default:
-		return nil
 	}
+	return nil
 }
 
 func (e *Engine) clockAlarm(ctx context.Context) (raised bool, err error) {

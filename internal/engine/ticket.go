@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"time"
 
@@ -19,6 +21,12 @@ func (e *Engine) UseTicket(ctx context.Context, mchID, jti string, expires time.
 type usedTicket struct {
 	mchID string
 	jti   [16]byte
+}
+
+// compare orders tickets as they are written, the same everywhere, so that two servers
+// do not wait for each other.
+func (t usedTicket) compare(o usedTicket) int {
+	return cmp.Or(cmp.Compare(t.mchID, o.mchID), bytes.Compare(t.jti[:], o.jti[:]))
 }
 
 // ticketOrder is the wish to use up a claim ticket.
