@@ -10,6 +10,7 @@
 //	size_test.go     length of functions and files
 //	words_test.go    what the text of a source may not say
 //	docs_test.go     citations, links, the reasons for dependencies
+//	released_test.go migrations that are no longer ours to change
 package archtest_test
 
 import (

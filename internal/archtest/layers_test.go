@@ -50,6 +50,7 @@ server             fault split packet vault store store/sqlite store/postgres en
 
 pgtest             github.com/jackc/pgx/v5
 storebed           store store/sqlite store/postgres pgtest github.com/jackc/pgx/v5
+sim
 hongbaotest        money fault packet wire . vault store store/storetest engine server/v2 server/claim
 examples/...       *
 cmd/hongbao        *

@@ -11,6 +11,8 @@ const (
 	SettingEnvironment = "environment"  // packet.Environment, written once
 	SettingFingerprint = "instance_key" // fingerprint of the instance key, written once
 	SettingClockAlarm  = "clock_alarm"  // since when the wall clock is in doubt; absent when it is not
+
+	SettingPayoutsPaused = "payouts_paused" // since when no payout is sent, and why; absent when they are
 )
 
 // Packet is a packet as it is stored.
@@ -29,6 +31,12 @@ type Kind struct {
 	Kind          ledger.Kind
 	Name          string
 	Debit, Credit ledger.Account // both empty: it moves nothing
+}
+
+// Stray is a row of a packet that is not whole.
+type Stray struct {
+	Table  string
+	Packet packet.ID
 }
 
 // Deadline is when a packet's life ends. Deadlines are ordered by time, then packet.

@@ -49,8 +49,8 @@ var (
 	ErrStale = errors.New("store: the row has changed")
 	// ErrTaken says that a packet id is in use. Nothing was written. Draw another.
 	ErrTaken = errors.New("store: the packet id is taken")
-	// ErrUnknown says that the commit was sent and its fate is not known. Ask,
-	// under the lock it held, whether the first entry it wrote exists.
+	// ErrUnknown says that the commit was sent and its fate is not known. Ask, under
+	// the locks it held, whether all that it wrote exists: one row may be another's.
 	ErrUnknown = errors.New("store: the fate of the commit is unknown")
 )
 
@@ -86,9 +86,10 @@ type Reader interface {
 	Merchants() ([]Merchant, error)
 	// Keys lists a merchant's keys, newest first.
 	Keys(mchID string) ([]Key, error)
+	// NextMerchant returns the first mch_id after another under which there is any row
+	// of a merchant's, be there a merchant or not; "" if there is none.
+	NextMerchant(after string) (string, error)
 	Account(mchID string) (ledger.Book, error)
-	// Accounts lists up to limit accounts after a mch_id, ascending.
-	Accounts(after string, limit int) ([]ledger.Book, error)
 	// AccountEntries lists up to limit entries after seq, ascending.
 	AccountEntries(mchID string, after uint64, limit int) ([]ledger.Entry, error)
 	// AccountEntry returns the entry with a reference.
@@ -110,6 +111,10 @@ type Reader interface {
 	Claims(id packet.ID, after uint64) ([]packet.Claim, error)
 	// Entries lists the other entries of a packet's book, by seq.
 	Entries(id packet.ID) ([]packet.Entry, error)
+	// Strays lists rows with packet ids above after and up to through that belong to no
+	// whole packet, since head or terms are missing: of each table the first, by packet
+	// and table.
+	Strays(after, through packet.ID) ([]Stray, error)
 	// Due lists up to limit packets that are neither ended nor held and whose DueAt is
 	// a deadline above after and not later than until (milliseconds), the earliest first.
 	Due(after Deadline, until int64, limit int) ([]Deadline, error)

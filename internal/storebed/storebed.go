@@ -5,7 +5,8 @@
 //	HONGBAO_TEST_SCOPE   queue or packet: what one commit takes on
 //
 // Under HONGBAO_TEST_DISTRIBUTION = citus both follow: only postgres has it, and only
-// the scope packet goes with it.
+// the scope packet goes with it. A test that is about the engines themselves runs on
+// each, whatever the environment asks for: see Engines.
 package storebed
 
 import (
@@ -13,6 +14,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -47,10 +49,32 @@ type Bed struct {
 	driver, source string // as package database/sql has them
 }
 
-// New makes a bed for the length of a test. There is nothing in it yet.
+// Engine is where a bed is.
+type Engine string
+
+// The engines.
+const (
+	OnSQLite   Engine = "sqlite"
+	OnPostgres Engine = "postgres"
+)
+
+// Engines are all engines.
+func Engines() []Engine { return []Engine{OnSQLite, OnPostgres} }
+
+// New makes a bed for the length of a test, on the engine that the environment asks
+// for. There is nothing in it yet.
 func New(t testing.TB) *Bed {
 	t.Helper()
 	if Postgres() {
+		return OnPostgres.New(t)
+	}
+	return OnSQLite.New(t)
+}
+
+// New makes a bed on this engine.
+func (e Engine) New(t testing.TB) *Bed {
+	t.Helper()
+	if e == OnPostgres {
 		return &Bed{"pgx", pgtest.Schema(t)}
 	}
 	return &Bed{"sqlite", filepath.Join(t.TempDir(), "hongbao.db")}
@@ -88,6 +112,27 @@ func (b *Bed) Open(t testing.TB) store.Store {
 	return s
 }
 
+// Look opens the database for reading only, as who looks at it does, for the length of
+// f. There must be tables.
+func (b *Bed) Look(t testing.TB, f func(store.Store)) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	var s store.Store
+	var err error
+	if b.driver == "sqlite" {
+		s, err = sqlite.OpenReadOnly(ctx, b.source, sqlite.Options{ViewsMax: 1}) // each connection reads the schema
+	} else {
+		s, err = postgres.OpenReadOnly(ctx, b.source, postgresOptions())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f(s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (b *Bed) open(ctx context.Context) (store.Store, error) {
 	if b.driver == "sqlite" {
 		s, err := sqlite.Create(ctx, b.source, sqlite.Options{})
@@ -96,12 +141,88 @@ func (b *Bed) open(ctx context.Context) (store.Store, error) {
 		}
 		return s, err
 	}
-	o := postgres.Options{Distribution: postgres.Distribution(pgtest.Distribution()), Volatile: true}
-	s, err := postgres.Create(ctx, b.source, o)
+	s, err := postgres.Create(ctx, b.source, postgresOptions())
 	if errors.Is(err, fs.ErrExist) {
-		s, err = postgres.Open(ctx, b.source, o)
+		s, err = postgres.Open(ctx, b.source, postgresOptions())
 	}
 	return s, err
+}
+
+func postgresOptions() postgres.Options {
+	return postgres.Options{Distribution: postgres.Distribution(pgtest.Distribution()), Volatile: true}
+}
+
+// Save returns all that is in the database, which must have tables and not be open.
+func (b *Bed) Save(t testing.TB) (all []byte) {
+	t.Helper()
+	if b.driver == "sqlite" {
+		b.Exec(t, "PRAGMA wal_checkpoint(TRUNCATE)") // so that one file is all there is
+		all, err := os.ReadFile(b.source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	b.with(t, func(db *sql.DB) error {
+		names, err := column(t.Context(), db, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'migrations%'")
+		for _, name := range names {
+			statements, e := column(t.Context(), db, fmt.Sprintf(refill, name))
+			all, err = append(all, strings.Join(statements, "")...), errors.Join(err, e)
+		}
+		return err
+	})
+	return all
+}
+
+// refill asks PostgreSQL for the statements that put the rows of a table back.
+const refill = `SELECT format('DELETE FROM %[1]s; INSERT INTO %[1]s SELECT * FROM json_populate_recordset(NULL::%[1]s, %%L);', coalesce(json_agg(r), '[]')) FROM %[1]s AS r`
+
+// Load puts what Save has returned, of another bed on the same engine, in place of all
+// rows that are there. The database must not be open, nor its tables have been changed
+// by Exec.
+func (b *Bed) Load(t testing.TB, all []byte) {
+	t.Helper()
+	if b.driver == "sqlite" {
+		for _, beside := range []string{"-wal", "-shm"} {
+			if err := os.Remove(b.source + beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(b.source, all, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	b.with(t, func(db *sql.DB) error {
+		tables, err := column(t.Context(), db, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'packets'")
+		if err == nil && len(tables) == 0 {
+			var s store.Store
+			if s, err = b.open(t.Context()); err == nil {
+				err = s.Close()
+			}
+		}
+		if err == nil {
+			_, err = db.ExecContext(t.Context(), string(all))
+		}
+		return err
+	})
+}
+
+// column asks a query for its one column.
+func column(ctx context.Context, db *sql.DB, query string) (all []string, err error) {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var value string
+		if err := rows.Scan(&value); err != nil {
+			return nil, err
+		}
+		all = append(all, value)
+	}
+	return all, rows.Err()
 }
 
 // Exec changes the database behind the store's back. statements are SQLite's, with ?
@@ -125,7 +246,11 @@ func (b *Bed) Number(t testing.TB, query string, values ...any) (n int64) {
 
 func (b *Bed) with(t testing.TB, f func(*sql.DB) error) {
 	t.Helper()
-	db, err := sql.Open(b.driver, b.source)
+	source := b.source
+	if b.driver == "sqlite" {
+		source += "?_pragma=synchronous(OFF)" // what a test breaks need not survive a power cut
+	}
+	db, err := sql.Open(b.driver, source)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,20 +259,28 @@ func (b *Bed) with(t testing.TB, f func(*sql.DB) error) {
 	}
 }
 
-var (
-	blobs = regexp.MustCompile(`\bx'([0-9a-f]*)'`)
-	flags = regexp.MustCompile(`\b(held|ended|settled|operator|mendable) = ([01])\b`)
-)
+// dialect puts what SQLite says in its own way into PostgreSQL's. (A packet's returned
+// is an amount: say it as 2 or more.)
+var dialect = []struct {
+	sqlite   *regexp.Regexp
+	postgres string
+}{
+	{regexp.MustCompile(`\bx'([0-9a-f]*)'`), `'\x$1'::bytea`},
+	{regexp.MustCompile(`\bzeroblob\((\d+|length\(\w+\))\)`), `decode(repeat('00', $1), 'hex')`},
+	{regexp.MustCompile(`\b(held|ended|settled|operator|mendable|returned) = 0\b`), `$1 = FALSE`},
+	{regexp.MustCompile(`\b(held|ended|settled|operator|mendable|returned) = 1\b`), `$1 = TRUE`},
+	{regexp.MustCompile(`\bjson_set\((\w+), '\$\.(\w+)', '(\w*)'\)`), `jsonb_set($1::jsonb, '{$2}', '"$3"')::text`},
+	{regexp.MustCompile(`\bjson_remove\((\w+), '\$\.(\w+)'\)`), `($1::jsonb - '$2')::text`},
+}
 
 // words puts SQL into the words of the engine.
 func (b *Bed) words(text string) string {
 	if b.driver == "sqlite" {
 		return text
 	}
-	text = blobs.ReplaceAllString(text, `'\x$1'::bytea`)
-	text = flags.ReplaceAllStringFunc(text, func(flag string) string {
-		return strings.NewReplacer("= 0", "= FALSE", "= 1", "= TRUE").Replace(flag)
-	})
+	for _, d := range dialect {
+		text = d.sqlite.ReplaceAllString(text, d.postgres)
+	}
 	var out strings.Builder
 	n := 0
 	for _, c := range text {

@@ -15,13 +15,16 @@ import (
 // the number of a shard to them.
 const (
 	uniqueViolation      = "23505"
+	readOnlyTransaction  = "25006" // a server that is not the primary any more
+	idleTransaction      = "25P03" // this process was silent for too long in a transaction
 	serializationFailure = "40001"
 	completionUnknown    = "40003"
 	deadlockDetected     = "40P01"
-	readOnlyTransaction  = "25006" // a server that is not the primary any more
 	lockNotAvailable     = "55P03"
+	queryCanceled        = "57014" // by an operator
 
 	classConnection = "08"
+	classConstraint = "23"
 	classRollback   = "40"
 	classResources  = "53" // no room on disk, no memory, too many connections
 	classOperator   = "57" // the server is being stopped, or is starting
@@ -44,37 +47,51 @@ func state(err error) string {
 // class returns the first two characters of a SQLSTATE.
 func class(code string) string { return code[:min(2, len(code))] }
 
+// ended tells whether an error is the end of a context.
+func ended(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // classify says what an error before COMMIT means, after which nothing was written.
-func classify(err error) error {
+// closed says that there is no connection any more.
+func classify(err error, closed bool) error {
 	code := state(err)
 	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case ended(err), code == lockNotAvailable, class(code) == classResources:
 		return busy(err)
-	case code == "", code == serializationFailure, code == deadlockDetected,
-		class(code) == classConnection, class(code) == classOperator, code == readOnlyTransaction:
+	case code == "" && closed, code == serializationFailure, code == deadlockDetected,
+		code == readOnlyTransaction, code == idleTransaction,
+		class(code) == classConnection, class(code) == classOperator:
 		return &againError{err}
-	case code == lockNotAvailable, class(code) == classResources:
-		return busy(err)
 	default:
 		return fmt.Errorf("postgres: %w", err)
 	}
 }
 
 // rolledBack tells whether an error at COMMIT says that nothing was written: the
-// server gave the transaction up before its commit record. After what ends a
-// connection the record may be there all the same.
+// server gave the transaction up before its commit record, or had ended the session
+// before COMMIT came. After anything else that ends a session the record may be there.
 func rolledBack(err error) bool {
-	code := state(err)
-	return class(code) == classRollback && code != completionUnknown ||
-		class(code) == classResources || class(code) == class(uniqueViolation)
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok:
+		return false
+	case e.Code == idleTransaction:
+		return true
+	case e.SeverityUnlocalized != "ERROR" || e.Code == completionUnknown:
+		return false
+	default:
+		c := class(e.Code)
+		return c == classRollback || c == classResources || c == classConstraint
+	}
 }
 
-// lost tells whether an error says that a connection is of no use any more.
-func lost(err error) bool {
+// lost tells whether an error says that the server cannot be worked with, and so
+// probably not by other connections either.
+func lost(err error, closed bool) bool {
 	code := state(err)
-	return class(code) == classConnection || class(code) == classOperator || code == readOnlyTransaction
+	return code == "" && closed && !ended(err) || code == readOnlyTransaction ||
+		class(code) == classConnection || class(code) == classOperator && code != queryCanceled
 }
 
 func busy(err error) error { return &fault.Error{Op: "postgres", Code: fault.Busy, Err: err} }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -17,41 +18,36 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the tables up to the newest version that this program knows. There
-// is no way back: tables that are newer are refused. Processes that start at the same
-// time take turns, by a row of a table of goose's.
-func migrate(ctx context.Context, cfg *pgx.ConnConfig, d Distribution) error {
+// A process that has to wait for another one's migrations asks again after a pause.
+const (
+	migratePause = 500 * time.Millisecond
+	migrateTries = 1200 // ten minutes
+)
+
+// migrate brings tables of some version, 0 for none, up to the newest that this program
+// knows. There is no way back: tables that are newer are refused. Processes that start
+// at the same time take turns, by a row of a table of goose's.
+func migrate(ctx context.Context, cfg *pgx.ConnConfig, has int64, d Distribution) error {
 	return withProvider(cfg, func(p *goose.Provider) error {
-		err := checkKnown(ctx, cfg, p)
+		err := checkVersion(has, p)
 		if errors.Is(err, errOlder) {
 			_, err = p.Up(ctx)
 		}
-		if err != nil || d != Citus {
+		if err != nil {
 			return err
 		}
-		return distribute(ctx, cfg)
+		return withConn(ctx, cfg, func(c *pgx.Conn) error { return distribute(ctx, c, d) })
 	})
-}
-
-// checkVersion refuses tables that are not those that this program knows, without
-// changing them.
-func checkVersion(ctx context.Context, cfg *pgx.ConnConfig) error {
-	return withProvider(cfg, func(p *goose.Provider) error { return checkKnown(ctx, cfg, p) })
 }
 
 // errOlder says that the tables are those of an older program.
 var errOlder = errors.New("start the server once, which brings them up, or use the program that made them")
 
-func checkKnown(ctx context.Context, cfg *pgx.ConnConfig, p *goose.Provider) error {
-	has, err := versionOf(ctx, cfg)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %w", errOlder, err)
-	}
+// checkVersion refuses tables that are not those that this program knows.
+func checkVersion(has int64, p *goose.Provider) error {
 	sources := p.ListSources()
 	knows := sources[len(sources)-1].Version
 	switch {
-	case err != nil:
-		return err
 	case has > knows:
 		return fmt.Errorf("its tables are of version %d and this program knows %d: use the newer program that made it", has, knows)
 	case has < knows:
@@ -62,20 +58,28 @@ func checkKnown(ctx context.Context, cfg *pgx.ConnConfig, p *goose.Provider) err
 
 // versionOf returns the version of the tables; fs.ErrNotExist if there are none.
 func versionOf(ctx context.Context, cfg *pgx.ConnConfig) (version int64, err error) {
+	err = withConn(ctx, cfg, func(c *pgx.Conn) error {
+		if found, err := exists(ctx, c, "migrations"); err != nil || !found {
+			return cmp.Or(err, fmt.Errorf("it holds no tables of hongbao: %w", fs.ErrNotExist))
+		}
+		return c.QueryRow(ctx, "SELECT coalesce(max(version_id), 0) FROM migrations WHERE is_applied").Scan(&version)
+	})
+	return version, err
+}
+
+// exists tells whether there is a table of that name.
+func exists(ctx context.Context, c *pgx.Conn, name string) (found bool, err error) {
+	err = c.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&found)
+	return found, err
+}
+
+// withConn hands over a connection.
+func withConn(ctx context.Context, cfg *pgx.ConnConfig, f func(*pgx.Conn) error) error {
 	c, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer func() { err = cmp.Or(err, c.Close(context.WithoutCancel(ctx))) }()
-	var found bool
-	if err := c.QueryRow(ctx, "SELECT to_regclass('migrations') IS NOT NULL").Scan(&found); err != nil {
-		return 0, err
-	}
-	if !found {
-		return 0, fmt.Errorf("it holds no tables of hongbao: %w", fs.ErrNotExist)
-	}
-	err = c.QueryRow(ctx, "SELECT coalesce(max(version_id), 0) FROM migrations WHERE is_applied").Scan(&version)
-	return version, err
+	return cmp.Or(f(c), c.Close(context.WithoutCancel(ctx)))
 }
 
 // withProvider hands over what knows the migrations of a database.
@@ -86,7 +90,7 @@ func withProvider(cfg *pgx.ConnConfig, f func(*goose.Provider) error) (err error
 	if err != nil {
 		return err
 	}
-	locker, err := lock.NewPostgresTableLocker(lock.WithTableName("migrations_lock"))
+	locker, err := lock.NewPostgresTableLocker(lock.WithTableName("migrations_lock"), lock.WithTableLockTimeout(migratePause, migrateTries))
 	if err != nil {
 		return err
 	}
@@ -98,11 +102,14 @@ func withProvider(cfg *pgx.ConnConfig, f func(*goose.Provider) error) (err error
 	return f(p)
 }
 
+// spread is how Citus spreads a table.
+type spread struct{ table, column, with string }
+
 // layout is how Citus spreads the tables: those of a packet by its id and those of an
 // account by the merchant's, each kind together, so that a transaction on one packet
-// or one account stays on one node. Reference tables are copied to every node. What
-// is not named stays where it is.
-var layout = []struct{ table, column, with string }{
+// or one account stays on one node. Tables without a column are copied to every node.
+// What is not named stays where it is.
+var layout = []spread{
 	{"packets", "id", "none"},
 	{"terms", "packet_id", "packets"},
 	{"claims", "packet_id", "packets"},
@@ -121,28 +128,50 @@ var layout = []struct{ table, column, with string }{
 	{"kinds", "", ""},
 }
 
-// distribute spreads the tables that are not spread yet.
-func distribute(ctx context.Context, cfg *pgx.ConnConfig) (err error) {
-	c, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
+// distribute spreads the tables that are not spread yet. It refuses to take tables that
+// are spread for tables that are not: statements would be refused later.
+func distribute(ctx context.Context, c *pgx.Conn, d Distribution) error {
+	switch spreads, err := exists(ctx, c, "pg_dist_partition"); {
+	case err != nil:
 		return err
+	case !spreads && d == Citus:
+		return errors.New("distribution is citus, and the database has no extension of that name; run in it: CREATE EXTENSION citus")
+	case !spreads:
+		return nil
 	}
-	defer func() { err = cmp.Or(err, c.Close(context.WithoutCancel(ctx))) }()
 	for _, l := range layout {
-		var done bool
-		if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass)", l.table).Scan(&done); err != nil {
-			return fmt.Errorf("distribution is citus, but: %w", err)
+		switch done, err := l.done(ctx, c); {
+		case err != nil:
+			return err
+		case done && d != Citus:
+			return errors.New("its tables are spread by Citus; set distribution to citus")
+		case done || d != Citus:
+			continue
 		}
-		switch {
-		case done:
-		case l.column == "":
-			_, err = c.Exec(ctx, "SELECT create_reference_table($1::text::regclass)", l.table)
-		default:
-			_, err = c.Exec(ctx, "SELECT create_distributed_table($1::text::regclass, $2, colocate_with => $3)", l.table, l.column, l.with)
-		}
-		if err != nil {
+		if err := l.do(ctx, c); err != nil {
 			return fmt.Errorf("distribute %s: %w", l.table, err)
 		}
 	}
 	return nil
+}
+
+func (s spread) done(ctx context.Context, c *pgx.Conn) (done bool, err error) {
+	err = c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass)", s.table).Scan(&done)
+	return done, err
+}
+
+// do spreads the table, unless another process does so at the same time.
+func (s spread) do(ctx context.Context, c *pgx.Conn) (err error) {
+	if s.column == "" {
+		_, err = c.Exec(ctx, "SELECT create_reference_table($1::text::regclass)", s.table)
+	} else {
+		_, err = c.Exec(ctx, "SELECT create_distributed_table($1::text::regclass, $2, colocate_with => $3)", s.table, s.column, s.with)
+	}
+	if err == nil {
+		return nil
+	}
+	if done, failed := s.done(ctx, c); done && failed == nil {
+		return nil
+	}
+	return err
 }

@@ -17,6 +17,8 @@
 //	at COMMIT       the server says that it rolled back: again, as above
 //	                anything else: store.ErrUnknown
 //
+// A View is not begun again once its closure runs: what fails it then is fault.Busy.
+//
 // COMMIT runs without deadline or cancellation. One that came back with a warning is
 // unknown too: the wait for a synchronous standby was broken off, so what is written
 // here may not be there. A transaction whose client has vanished keeps its locks until
@@ -24,9 +26,10 @@
 //
 // # Distribution
 //
-// Under Citus the tables are spread by the first column of their keys (layout). A
-// statement about several packets takes each with one of its own there, because no
-// locking statement may span nodes; see statements.go.
+// Under Citus the tables are spread by the first column of their keys (layout). Several
+// packets are locked one by one there, because no locking statement may span nodes; see
+// statements.go. What a View reads of one packet, or of one account, is one state there
+// too, but not what it reads of several.
 package postgres
 
 import (
@@ -36,6 +39,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,6 +48,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/pressly/goose/v3"
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/store"
@@ -55,6 +61,7 @@ const (
 	triesMax    = 4 // transactions of one Update
 	writersMax  = 8
 	readersMax  = 16
+	versionMin  = 150000 // server_version_num
 )
 
 // Distribution says how the tables are spread over several nodes.
@@ -73,17 +80,18 @@ type Options struct {
 	ReadersMax   int  // connections for Views; 0: 16
 	Volatile     bool // accept a server that does not sync what it commits; for tests
 
-	tracer pgx.QueryTracer
+	readOnly bool
+	lockWait time.Duration         // 0: the constant
+	tune     func(*pgx.ConnConfig) // has the last word on how to connect; for tests
 }
 
 // Store is a store.Store in a database.
 type Store struct {
-	name        string // of the database, for errors; holds no secret
-	writers     *pgxpool.Pool
-	readers     *pgxpool.Pool
-	readOnly    bool
-	distributed bool
-	closed      atomic.Bool
+	name    string // of the database, for errors; holds no secret
+	options Options
+	writers *pgxpool.Pool
+	readers *pgxpool.Pool
+	closed  atomic.Bool
 }
 
 // Create makes the tables in an empty database or schema, and opens it. It refuses
@@ -91,14 +99,14 @@ type Store struct {
 // called again.
 func Create(ctx context.Context, dsn string, o Options) (*Store, error) {
 	return connect(ctx, dsn, o, func(ctx context.Context, cfg *pgx.ConnConfig) error {
-		version, err := versionOf(ctx, cfg)
+		has, err := versionOf(ctx, cfg)
 		switch {
-		case err == nil && version > 0:
+		case err == nil && has > 0:
 			return fmt.Errorf("it holds tables of hongbao: %w", fs.ErrExist)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
-		return migrate(ctx, cfg, o.Distribution)
+		return migrate(ctx, cfg, has, o.Distribution)
 	})
 }
 
@@ -106,10 +114,11 @@ func Create(ctx context.Context, dsn string, o Options) (*Store, error) {
 // its tables up to this program's version. It refuses those that a newer program made.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	return connect(ctx, dsn, o, func(ctx context.Context, cfg *pgx.ConnConfig) error {
-		if _, err := versionOf(ctx, cfg); err != nil {
+		has, err := versionOf(ctx, cfg)
+		if err != nil {
 			return err
 		}
-		return migrate(ctx, cfg, o.Distribution)
+		return migrate(ctx, cfg, has, o.Distribution)
 	})
 }
 
@@ -117,34 +126,35 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 // tables there), which may be a standby. It changes nothing, and refuses tables of
 // another version than this program's. Update is an error.
 func OpenReadOnly(ctx context.Context, dsn string, o Options) (*Store, error) {
-	s, err := connect(ctx, dsn, o, checkVersion)
-	if s != nil {
-		s.readOnly = true
-	}
-	return s, err
+	o.readOnly = true
+	return connect(ctx, dsn, o, func(ctx context.Context, cfg *pgx.ConnConfig) error {
+		has, err := versionOf(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		return withProvider(cfg, func(p *goose.Provider) error { return checkVersion(has, p) })
+	})
 }
 
 // connect makes the pools, after the tables were seen to.
 func connect(ctx context.Context, dsn string, o Options, tables func(context.Context, *pgx.ConnConfig) error) (*Store, error) {
-	cfg, err := parse(dsn)
+	o.WritersMax, o.ReadersMax = cmp.Or(o.WritersMax, writersMax), cmp.Or(o.ReadersMax, readersMax)
+	o.lockWait = cmp.Or(o.lockWait, lockWait)
+	cfg, err := parse(dsn, o)
 	if err != nil {
 		return nil, err
 	}
 	c := cfg.ConnConfig
-	s := &Store{name: c.Database + " on " + net.JoinHostPort(c.Host, fmt.Sprint(c.Port)), distributed: o.Distribution == Citus}
-	c.Tracer = o.tracer
-	if err := checkServer(ctx, c, o); err != nil {
-		return nil, s.unopened(err)
-	}
+	s := &Store{name: c.Database + " on " + net.JoinHostPort(c.Host, fmt.Sprint(c.Port)), options: o}
 	if err := tables(ctx, c); err != nil {
 		return nil, s.unopened(err)
 	}
-	cfg.MaxConns = int32(cmp.Or(o.WritersMax, writersMax))
+	cfg.MaxConns = int32(o.WritersMax)
 	if s.writers, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg); err != nil {
 		return nil, s.unopened(err)
 	}
 	cfg = cfg.Copy()
-	cfg.MaxConns = int32(cmp.Or(o.ReadersMax, readersMax))
+	cfg.MaxConns = int32(o.ReadersMax)
 	if s.readers, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg); err != nil {
 		s.writers.Close()
 		return nil, s.unopened(err)
@@ -155,44 +165,60 @@ func connect(ctx context.Context, dsn string, o Options, tables func(context.Con
 func (s *Store) unopened(err error) error { return fmt.Errorf("postgres: open %s: %w", s.name, err) }
 
 // parse reads a DSN and sets what every connection needs.
-func parse(dsn string) (*pgxpool.Config, error) {
+func parse(dsn string, o Options) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: %w", err) // pgx leaves the password out
+		return nil, unparsed(dsn, err)
 	}
+	cfg.PingTimeout = connectWait
 	c := cfg.ConnConfig
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, connectWait)
-	// A primary that vanished without a word is noticed when it does not answer these.
-	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}}
-	c.DialFunc = dialer.DialContext
+	c.DialFunc = dial
+	c.AfterConnect = o.checkServer
 	c.OnNotice = noteWarning
-	for name, value := range map[string]string{
-		"application_name":                    "hongbao",
-		"lock_timeout":                        fmt.Sprint(lockWait.Milliseconds()),
-		"idle_in_transaction_session_timeout": fmt.Sprint(idleMax.Milliseconds()),
-		"statement_timeout":                   "0", // COMMIT is a statement
-	} {
-		c.RuntimeParams[name] = value
+	c.RuntimeParams["application_name"] = cmp.Or(c.RuntimeParams["application_name"], "hongbao")
+	c.RuntimeParams["lock_timeout"] = fmt.Sprint(o.lockWait.Milliseconds())
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = fmt.Sprint(idleMax.Milliseconds())
+	c.RuntimeParams["statement_timeout"] = "0" // COMMIT is a statement
+	if o.tune != nil {
+		o.tune(c)
 	}
 	return cfg, nil
 }
 
-// checkServer refuses servers whose commits are not durable, and those too old.
-func checkServer(ctx context.Context, cfg *pgx.ConnConfig, o Options) error {
-	c, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
-		return err
+// unparsed is why a DSN cannot be used. What is said of one that has not the form of a
+// URL may contain any part of it, so nothing is.
+func unparsed(dsn string, err error) error {
+	u, malformed := url.Parse(dsn)
+	if malformed == nil && u.User != nil {
+		if password, _ := u.User.Password(); password != "" && strings.Contains(err.Error(), password) {
+			malformed = err
+		}
 	}
-	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
-	var version int
-	var fsync, commit string
-	const settings = "SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('synchronous_commit')"
-	if err := c.QueryRow(ctx, settings).Scan(&version, &fsync, &commit); err != nil {
-		return err
+	if malformed != nil {
+		return errors.New("postgres: the database's URL is not of the form postgres://user:password@host:port/database?sslmode=verify-full")
 	}
+	return fmt.Errorf("postgres: %w", err)
+}
+
+// checkServer refuses servers that are too old, and those whose commits are not
+// durable. Each connection is asked, since after a failover there is another server.
+func (o Options) checkServer(ctx context.Context, c *pgconn.PgConn) error {
+	const settings = "SELECT current_setting('server_version_num'), current_setting('synchronous_commit'), current_setting('fsync')"
+	result := c.ExecParams(ctx, settings, nil, nil, nil, nil).Read()
+	if result.Err != nil {
+		return result.Err
+	}
+	var version, commit, fsync string
+	for _, row := range result.Rows {
+		version, commit, fsync = string(row[0]), string(row[1]), string(row[2])
+	}
+	n, err := strconv.Atoi(version)
 	switch {
-	case version < 150000:
-		return fmt.Errorf("server_version_num is %d: PostgreSQL 15 or later is needed", version)
+	case err != nil || n < versionMin:
+		return fmt.Errorf("server_version_num is %s: PostgreSQL 15 or later is needed", version)
+	case o.readOnly:
+		return nil
 	case commit == "off":
 		return errors.New("synchronous_commit is off: what is answered would not be on disk; set it to on")
 	case fsync == "off" && !o.Volatile:
@@ -203,7 +229,7 @@ func checkServer(ctx context.Context, cfg *pgx.ConnConfig, o Options) error {
 
 // Update implements store.Store.
 func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
-	if s.readOnly {
+	if s.options.readOnly {
 		return errors.New("postgres: " + s.name + " is open for reading only")
 	}
 	for try := 1; ; try++ {
@@ -222,7 +248,7 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 	for try := 1; ; try++ {
 		began := false
 		err := s.on(ctx, s.readers, func(r *session) error {
-			if err := r.begin(beginRead); err != nil {
+			if err := r.beginView(); err != nil {
 				return err
 			}
 			began = true
@@ -237,8 +263,8 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 	}
 }
 
-// on runs f on a connection of a pool. When it is lost, so are probably the others:
-// they are all made anew.
+// on runs f on a connection of a pool. If the server cannot be worked with, the pool's
+// other connections are made anew too.
 func (s *Store) on(ctx context.Context, pool *pgxpool.Pool, f func(*session) error) error {
 	if s.closed.Load() {
 		return busy(errors.New(s.name + " is closed"))
@@ -247,14 +273,10 @@ func (s *Store) on(ctx context.Context, pool *pgxpool.Pool, f func(*session) err
 	if err != nil {
 		return busy(err)
 	}
-	defer c.Release()
-	w := &session{conn: c.Conn(), ctx: context.WithoutCancel(ctx), wait: ctx, distributed: s.distributed}
+	defer c.Release() // one that is closed, or in a transaction still, is given up
+	w := &session{conn: c.Conn(), ctx: context.WithoutCancel(ctx), wait: ctx, lockWait: s.options.lockWait, distributed: s.options.Distribution == Citus}
 	defer func() {
-		if w.conn.PgConn().TxStatus() != 'I' { // also after a panic: the server rolls back
-			_ = w.conn.Close(w.ctx)
-		}
-		if w.lost || w.conn.IsClosed() {
-			_ = w.conn.Close(w.ctx)
+		if w.lost {
 			pool.Reset()
 		}
 	}()
@@ -274,8 +296,10 @@ func (s *Store) Health(ctx context.Context) error {
 // Now is the server's clock.
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	err = s.on(ctx, s.readers, func(r *session) error {
-		err := r.conn.QueryRow(ctx, clock).Scan(&now)
-		return classify(err)
+		if err := r.conn.QueryRow(ctx, clock).Scan(&now); err != nil {
+			return busy(r.failed(err, nil))
+		}
+		return nil
 	})
 	return now, err
 }

@@ -25,16 +25,16 @@ func (r reader) Merchants() ([]store.Merchant, error) {
 	return list(r.session, merchantList, table.ScanMerchant)
 }
 
+func (r reader) NextMerchant(after string) (string, error) {
+	return one(r.session, merchantNext, (*table.Row).Text, after)
+}
+
 func (r reader) Keys(mchID string) ([]store.Key, error) {
 	return list(r.session, keyList, table.ScanKey, mchID)
 }
 
 func (r reader) Account(mchID string) (ledger.Book, error) {
 	return one(r.session, accountRow, table.ScanAccount, mchID)
-}
-
-func (r reader) Accounts(after string, limit int) ([]ledger.Book, error) {
-	return list(r.session, accountList, table.ScanAccount, after, int64(limit))
 }
 
 func (r reader) AccountEntries(mchID string, after uint64, limit int) ([]ledger.Entry, error) {
@@ -79,6 +79,10 @@ func (r reader) Claims(id packet.ID, after uint64) ([]packet.Claim, error) {
 
 func (r reader) Entries(id packet.ID) ([]packet.Entry, error) {
 	return list(r.session, entryList, table.ScanEntry, int64(id))
+}
+
+func (r reader) Strays(after, through packet.ID) ([]store.Stray, error) {
+	return list(r.session, strayList, table.ScanStray, int64(after), int64(through))
 }
 
 func (r reader) Due(after store.Deadline, until int64, limit int) ([]store.Deadline, error) {

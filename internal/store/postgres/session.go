@@ -5,9 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/store"
@@ -19,24 +20,34 @@ type session struct {
 	conn        *pgx.Conn
 	ctx         context.Context // never done, since a transaction that runs is not interrupted
 	wait        context.Context // bounds the wait for locks
+	lockWait    time.Duration   // bounds it too
 	distributed bool
-	lost        bool  // the connection must be given up
-	err         error // what failed in the transaction
+	opening     string // what begins the transaction, until it is sent with the first statement
+	lost        bool   // the server cannot be worked with
+	err         error  // what failed in the transaction
 }
 
-// update runs f in a read-write transaction.
+// update runs f in a read-write transaction. BEGIN and what f asks first make one round
+// trip.
 func (s *session) update(f func(store.Tx) error) error {
-	if err := s.begin(beginWrite); err != nil {
-		return err
-	}
+	s.opening = beginWrite
 	if err := f(tx{reader{s}}); err != nil || s.err != nil {
 		s.rollback()
 		return s.cause(err)
 	}
+	if s.opening != "" {
+		return nil // f asked nothing
+	}
 	return s.commit()
 }
 
-// view runs f in the read-only transaction that has begun.
+// beginView begins a read-only transaction.
+func (s *session) beginView() error {
+	_, err := s.send(s.wait, single(beginRead), nil)
+	return s.failed(err, nil)
+}
+
+// view runs f in the transaction that has begun.
 func (s *session) view(f func(store.Reader) error) error {
 	err := f(reader{s})
 	s.rollback()
@@ -52,15 +63,10 @@ func (s *session) cause(err error) error {
 	return cmp.Or(err, s.err)
 }
 
-func (s *session) begin(statement string) error {
-	_, err := s.conn.Exec(s.wait, statement)
-	return s.fail(classify(err), err)
-}
-
 // rollback ends the transaction. A connection on which that fails is given up, and
 // the server rolls back.
 func (s *session) rollback() {
-	if s.conn.IsClosed() {
+	if s.opening != "" || s.conn.IsClosed() {
 		return
 	}
 	if _, err := s.conn.Exec(s.ctx, rollback); err != nil {
@@ -70,10 +76,19 @@ func (s *session) rollback() {
 
 // commit sends COMMIT and decides what comes back. The closure's context is gone from
 // here on: nothing but the server's answer or the loss of the connection ends the wait.
+// Whether an error is from before anything was sent is not for the driver to say
+// (pgconn.SafeToRetry): it does so of a connection that was lost while it waited, too.
 func (s *session) commit() error {
+	if s.conn.IsClosed() {
+		return &againError{errors.New("the connection was lost before COMMIT")}
+	}
 	data := s.conn.PgConn().CustomData()
 	delete(data, warning)
+	committing(s.conn.PgConn(), true)
 	tag, err := s.conn.Exec(s.ctx, commit)
+	if !s.conn.IsClosed() {
+		committing(s.conn.PgConn(), false)
+	}
 	switch {
 	case err == nil && tag.String() == "COMMIT" && data[warning] == nil:
 		return nil
@@ -81,7 +96,7 @@ func (s *session) commit() error {
 		return &againError{errors.New("COMMIT was answered with ROLLBACK")}
 	case err == nil:
 		return fmt.Errorf("%w: COMMIT came with a warning: %v", store.ErrUnknown, data[warning])
-	case rolledBack(err), pgconn.SafeToRetry(err):
+	case rolledBack(err):
 		return &againError{err}
 	default:
 		s.lost = true
@@ -91,109 +106,96 @@ func (s *session) commit() error {
 
 // fail notes what ends the transaction. The server refuses every later statement of
 // it, so none is sent.
-func (s *session) fail(err, raw error) error {
+func (s *session) fail(err error) error {
 	if err != nil {
 		s.err = cmp.Or(s.err, err)
-		s.lost = s.lost || lost(raw)
 	}
 	return s.err
 }
 
-// exec runs a statement in the transaction and returns how many rows it changed.
-func (s *session) exec(sql string, values ...any) (int64, error) {
-	if s.err != nil {
-		return 0, s.err
+// failed says what an error of the driver or the server means; taken, where it says
+// that there is a row of that key.
+func (s *session) failed(err, taken error) error {
+	switch {
+	case err == nil || s.err != nil:
+		return s.err
+	case taken != nil && state(err) == uniqueViolation:
+		return s.fail(taken)
 	}
-	tag, err := s.conn.Exec(s.ctx, sql, values...)
-	return tag.RowsAffected(), s.fail(classify(err), err)
+	s.lost = lost(err, s.conn.IsClosed())
+	return s.fail(classify(err, s.conn.IsClosed()))
 }
 
-// outcome says what it means that a row was written, or not: taken, where there is
-// one of its key.
-func (s *session) outcome(err, taken error) error {
-	if state(err) == uniqueViolation {
-		return s.fail(taken, err)
+// send runs statements, in one round trip, and returns how many rows they changed. The
+// rows that come back go to read.
+func (s *session) send(ctx context.Context, b *pgx.Batch, read func(*table.Row) error) (changed int64, err error) {
+	if s.err != nil || b.Len() == 0 {
+		return 0, s.err
 	}
-	return s.fail(classify(err), err)
+	if s.opening != "" {
+		b.QueuedQueries = slices.Insert(b.QueuedQueries, 0, &pgx.QueuedQuery{SQL: s.opening})
+		s.opening = ""
+	}
+	results := s.conn.SendBatch(ctx, b)
+	for i := 0; i < b.Len() && err == nil; i++ {
+		var n int64
+		n, err = each(results, read)
+		changed += n
+	}
+	return changed, cmp.Or(err, results.Close())
+}
+
+// each hands the rows of the next result to read, and returns how many it tells of.
+func each(results pgx.BatchResults, read func(*table.Row) error) (int64, error) {
+	rows, err := results.Query()
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	var row table.Row
+	for rows.Next() {
+		if row.Values, err = rows.Values(); err == nil {
+			err = read(&row)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	rows.Close()
+	return rows.CommandTag().RowsAffected(), rows.Err()
+}
+
+// exec runs a statement in the transaction and returns how many rows it changed.
+func (s *session) exec(sql string, values ...any) (int64, error) {
+	changed, err := s.send(s.ctx, single(sql, values...), nil)
+	return changed, s.failed(err, nil)
 }
 
 // insert adds a row; taken is the answer when there is one of its key.
 func (s *session) insert(taken error, sql string, values ...any) error {
-	if s.err != nil {
-		return s.err
-	}
-	_, err := s.conn.Exec(s.ctx, sql, values...)
-	return s.outcome(err, taken)
+	_, err := s.send(s.ctx, single(sql, values...), nil)
+	return s.failed(err, taken)
 }
 
-// swap changes one row as it was read, or is ErrStale.
-func (s *session) swap(sql string, values ...any) error {
-	n, err := s.exec(sql, values...)
-	if err == nil && n != 1 {
-		err = s.fail(store.ErrStale, nil)
-	}
-	return err
-}
-
-// inserts adds a row for each of rows, in one round trip.
+// inserts is insert for each of rows, in one round trip.
 func inserts[T any](s *session, taken error, sql string, rows []T, values func(*T) []any) error {
-	_, err := pipeline(s, taken, sql, rows, values)
-	return err
+	_, err := s.send(s.ctx, repeated(sql, rows, values), nil)
+	return s.failed(err, taken)
 }
 
-// swaps is swap for each of rows, in one round trip.
+// swaps changes rows as they were read, in one round trip, or is ErrStale. A statement
+// that names a key changes at most one row, so the sum tells about each.
 func swaps[T any](s *session, sql string, rows []T, values func(*T) []any) error {
-	changed, err := pipeline(s, store.ErrStale, sql, rows, values)
-	if err == nil && changed != int64(len(rows)) {
-		err = s.fail(store.ErrStale, nil)
-	}
-	return err
+	changed, err := s.send(s.ctx, repeated(sql, rows, values), nil)
+	return s.swapped(changed, len(rows), err)
 }
 
-// pipeline runs a statement once for each of rows, without waiting in between, and
-// returns how many rows were changed. One that has a key of its own changes at most
-// one row, so the sum tells about each.
-func pipeline[T any](s *session, taken error, sql string, rows []T, values func(*T) []any) (changed int64, err error) {
-	if s.err != nil || len(rows) == 0 {
-		return 0, s.err
+// swapped is ErrStale if not every row was changed that was to be.
+func (s *session) swapped(changed int64, want int, err error) error {
+	if err := s.failed(err, nil); err != nil || changed == int64(want) {
+		return err
 	}
-	var b pgx.Batch
-	for i := range rows {
-		b.Queue(sql, values(&rows[i])...)
-	}
-	results := s.conn.SendBatch(s.ctx, &b)
-	for range rows {
-		var tag pgconn.CommandTag
-		if tag, err = results.Exec(); err != nil {
-			break
-		}
-		changed += tag.RowsAffected()
-	}
-	return changed, s.outcome(cmp.Or(err, results.Close()), taken)
-}
-
-// each hands the rows of a query to read, one after the other.
-func (s *session) each(ctx context.Context, sql string, read func(*table.Row) error, values ...any) error {
-	if s.err != nil {
-		return s.err
-	}
-	rows, err := s.conn.Query(ctx, sql, values...)
-	if err != nil {
-		return s.fail(classify(err), err)
-	}
-	defer rows.Close()
-	var row table.Row
-	var bad error
-	for bad == nil && rows.Next() {
-		if row.Values, bad = rows.Values(); bad == nil {
-			bad = read(&row)
-		}
-	}
-	rows.Close()
-	if bad != nil {
-		return s.fail(fmt.Errorf("postgres: %w", bad), nil)
-	}
-	return s.fail(classify(rows.Err()), rows.Err())
+	return s.fail(store.ErrStale)
 }
 
 // one reads a query of at most one row.
@@ -210,15 +212,49 @@ func one[T any](s *session, sql string, scan func(*table.Row) T, values ...any) 
 
 // list reads a query of many rows.
 func list[T any](s *session, sql string, scan func(*table.Row) T, values ...any) ([]T, error) {
-	return listUntil(s.ctx, s, sql, scan, values...)
+	return lists(s.ctx, s, single(sql, values...), scan)
 }
 
-// listUntil is list, given up when ctx ends.
-func listUntil[T any](ctx context.Context, s *session, sql string, scan func(*table.Row) T, values ...any) (results []T, err error) {
-	err = s.each(ctx, sql, func(r *table.Row) error {
-		result, err := table.Read(r, scan)
-		results = append(results, result)
+// lists reads queries, one result after the other, in one round trip. The end of ctx
+// ends it.
+func lists[T any](ctx context.Context, s *session, queries *pgx.Batch, scan func(*table.Row) T) (all []T, err error) {
+	_, err = s.send(ctx, queries, func(r *table.Row) error {
+		row, err := table.Read(r, scan)
+		all = append(all, row)
 		return err
-	}, values...)
-	return results, err
+	})
+	if err := s.failed(err, nil); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// locks is lists of queries that lock rows. While it waits for other transactions the
+// end of the caller's context ends it; a caller who has gone before that is not asked.
+// Nor does it wait much longer than the server would let it, which knows nothing of
+// what another node of a distributed database waits for.
+func locks[T any](s *session, queries *pgx.Batch, scan func(*table.Row) T) ([]T, error) {
+	ctx := s.wait
+	if ctx.Err() != nil {
+		ctx = s.ctx
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.lockWait+s.lockWait/4)
+	defer cancel()
+	return lists(ctx, s, queries, scan)
+}
+
+// single is one statement to be sent.
+func single(sql string, values ...any) *pgx.Batch {
+	var b pgx.Batch
+	b.Queue(sql, values...)
+	return &b
+}
+
+// repeated is a statement to be sent once for each of rows.
+func repeated[T any](sql string, rows []T, values func(*T) []any) *pgx.Batch {
+	var b pgx.Batch
+	for i := range rows {
+		b.Queue(sql, values(&rows[i])...)
+	}
+	return &b
 }

@@ -15,12 +15,12 @@ const (
 	rollback   = "ROLLBACK"
 )
 
-// Every statement of a packet's rows says packet_id = $n (id, of a head), and every
-// one of an account's mch_id = $n, but for four kinds, none of which a claim runs
-// under Citus: the lists that page through everything, without locks; lockMany, which
-// Citus refuses and which is then not used; headMoves and claimInserts, when a group
-// has more than one packet. docs/scale-out.md has the rules, a test holds every
-// statement to them.
+// Every statement of a packet's rows says packet_id = $n (id, of a head), every one of
+// an account's mch_id = $n, but for those that page through everything, which take no
+// locks, and two for several packets at once, lockMany and headMoves, which a
+// distributed database is not given. Rows to be added are VALUES: those of one packet
+// are then one statement on one node. docs/scale-out.md has the rules; a test holds
+// every statement to them.
 
 // What reads.
 var (
@@ -29,10 +29,10 @@ var (
 	kindList         = "SELECT " + table.KindColumns + " FROM kinds ORDER BY kind"
 	merchantRow      = "SELECT " + table.MerchantColumns + " FROM merchants WHERE mch_id = $1"
 	merchantList     = "SELECT " + table.MerchantColumns + " FROM merchants ORDER BY mch_id"
+	merchantNext     = table.SelectNextMerchant("$1")
 	keyList          = "SELECT " + table.KeyColumns + " FROM keys WHERE mch_id = $1 ORDER BY created_at DESC, id"
 	accountRow       = "SELECT " + table.AccountColumns + " FROM accounts WHERE mch_id = $1"
 	accountLock      = accountRow + " FOR UPDATE"
-	accountList      = "SELECT " + table.AccountColumns + " FROM accounts WHERE mch_id > $1 ORDER BY mch_id LIMIT $2"
 	accountEntryRow  = "SELECT " + table.AccountEntryColumns + " FROM account_entries WHERE mch_id = $1 AND ref = $2"
 	accountEntryList = "SELECT " + table.AccountEntryColumns + " FROM account_entries WHERE mch_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
 	billRow          = "SELECT " + table.BillColumns + " FROM bills WHERE mch_id = $1 AND mch_billno = $2"
@@ -47,6 +47,7 @@ var (
 	lockMany     = "SELECT id, seq FROM packets WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 	claimList    = "SELECT " + table.ClaimColumns + " FROM claims WHERE packet_id = $1 AND seq > $2 ORDER BY slot"
 	entryList    = "SELECT " + table.EntryColumns + " FROM entries WHERE packet_id = $1 ORDER BY seq"
+	strayList    = table.SelectStrays("$1", "$2")
 	dueList      = "SELECT expires_at, id FROM packets WHERE NOT ended AND NOT held AND expires_at <= $1 AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4"
 
 	followerRow     = "SELECT seq, fence FROM followers WHERE packet_id = $1 AND worker = $2"
@@ -67,7 +68,6 @@ var (
 		" FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::boolean[])" +
 		" AS u (id, was, seq, hash, at, claimed_num, claimed, refunded, returned, held, ended) WHERE p.id = u.id AND p.seq = u.was"
 	packetSettle = "UPDATE packets SET settled = TRUE WHERE id = $1"
-	claimInserts = "INSERT INTO claims (" + table.ClaimColumns + ") SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[], $10::bytea[], $11::text[])"
 	entryInsert  = insertInto("entries", table.EntryColumns)
 
 	accountUpdate      = "UPDATE accounts SET seq = $3, balance = $4, hash = $5, at = $6 WHERE mch_id = $1 AND seq = $2"
@@ -95,13 +95,30 @@ var (
 	ticketInsert   = insertInto("tickets", table.TicketColumns)
 )
 
-func insertInto(name, columns string) string {
-	var marks strings.Builder
-	for i := range strings.Count(columns, ",") + 1 {
-		if i > 0 {
-			marks.WriteString(", ")
+// claimInserts add 1, 2, 4, 8, … claims: few statements, each prepared once, for any
+// number of them.
+var claimInserts = [...]string{
+	insertRows("claims", table.ClaimColumns, 1), insertRows("claims", table.ClaimColumns, 2),
+	insertRows("claims", table.ClaimColumns, 4), insertRows("claims", table.ClaimColumns, 8),
+	insertRows("claims", table.ClaimColumns, 16), insertRows("claims", table.ClaimColumns, 32),
+	insertRows("claims", table.ClaimColumns, 64),
+}
+
+func insertInto(name, columns string) string { return insertRows(name, columns, 1) }
+
+// insertRows is an INSERT of several rows.
+func insertRows(name, columns string, rows int) string {
+	width := strings.Count(columns, ",") + 1
+	var values strings.Builder
+	for i := range rows * width {
+		before := ", "
+		switch {
+		case i == 0:
+			before = "("
+		case i%width == 0:
+			before = "), ("
 		}
-		fmt.Fprintf(&marks, "$%d", i+1)
+		fmt.Fprintf(&values, "%s$%d", before, i+1)
 	}
-	return "INSERT INTO " + name + " (" + columns + ") VALUES (" + marks.String() + ")"
+	return "INSERT INTO " + name + " (" + columns + ") VALUES " + values.String() + ")"
 }

@@ -1,8 +1,13 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
+	"math/bits"
 	"slices"
+
+	"github.com/jackc/pgx/v5"
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/ledger"
@@ -14,62 +19,46 @@ import (
 // tx reads and writes in the transaction of a session.
 type tx struct{ reader }
 
+// headSeq is how far a packet has come.
+type headSeq struct {
+	id  packet.ID
+	seq uint64
+}
+
+func scanHeadSeq(r *table.Row) headSeq { return headSeq{id: r.ID(), seq: r.Uint()} }
+
 func (t tx) LockPackets(ids []packet.ID) ([]uint64, error) {
 	if !slices.IsSorted(ids) {
-		return nil, t.fail(errors.New("postgres: packets are locked out of order"), nil)
+		return nil, t.fail(errors.New("postgres: packets are locked out of order"))
+	}
+	number := func(id *packet.ID) int64 { return int64(*id) }
+	queries := repeated(lockOne, ids, func(id *packet.ID) []any { return []any{number(id)} })
+	if len(ids) > 1 && !t.distributed {
+		queries = single(lockMany, column(ids, number))
+	}
+	heads, err := locks(t.session, queries, scanHeadSeq)
+	if err != nil {
+		return nil, err
 	}
 	seqs := make([]uint64, len(ids))
-	scan := func(r *table.Row) bool {
-		i, found := slices.BinarySearch(ids, r.ID())
-		if found {
-			seqs[i] = r.Uint()
-		}
-		return found
-	}
-	if len(ids) > 1 && !t.distributed {
-		all := make([]int64, len(ids))
-		for i, id := range ids {
-			all[i] = int64(id)
-		}
-		return seqs, lockRows(t, lockMany, scan, all)
-	}
-	for _, id := range ids {
-		if err := lockRows(t, lockOne, scan, int64(id)); err != nil {
-			return nil, err
+	for _, h := range heads {
+		if i, found := slices.BinarySearch(ids, h.id); found {
+			seqs[i] = h.seq
 		}
 	}
-	return seqs, t.err
+	return seqs, nil
 }
 
 func (t tx) LockAccounts(mchIDs []string) ([]ledger.Book, error) {
 	if !slices.IsSorted(mchIDs) {
-		return nil, t.fail(errors.New("postgres: accounts are locked out of order"), nil)
+		return nil, t.fail(errors.New("postgres: accounts are locked out of order"))
 	}
-	books := make([]ledger.Book, 0, len(mchIDs))
-	scan := func(r *table.Row) bool {
-		books = append(books, table.ScanAccount(r))
-		return true
+	queries := repeated(accountLock, mchIDs, func(mchID *string) []any { return []any{*mchID} })
+	books, err := locks(t.session, queries, table.ScanAccount)
+	if err == nil && len(books) < len(mchIDs) {
+		err = fault.NotFound
 	}
-	for i, mchID := range mchIDs {
-		if err := lockRows(t, accountLock, scan, mchID); err != nil {
-			return nil, err
-		}
-		if len(books) == i {
-			return nil, fault.NotFound
-		}
-	}
-	return books, t.err
-}
-
-// lockRows runs a query that locks rows. While it waits for other transactions the end
-// of the caller's context ends it; a caller who has gone before that is not asked.
-func lockRows(t tx, sql string, scan func(*table.Row) bool, values ...any) error {
-	ctx := t.wait
-	if ctx.Err() != nil {
-		ctx = t.ctx
-	}
-	_, err := listUntil(ctx, t.session, sql, scan, values...)
-	return err
+	return books, err
 }
 
 func (t tx) InsertPackets(packets []store.Packet) error {
@@ -107,10 +96,7 @@ func (t tx) updateHeads(updates []store.HeadUpdate) error {
 		column(updates, func(u *store.HeadUpdate) bool { return u.To.Held }),
 		column(updates, func(u *store.HeadUpdate) bool { return u.To.Ended }),
 	)
-	if err == nil && n != int64(len(updates)) {
-		err = t.fail(store.ErrStale, nil)
-	}
-	return err
+	return t.swapped(n, len(updates), err)
 }
 
 // column is one value of each of rows, for unnest.
@@ -123,31 +109,18 @@ func column[T, V any](rows []T, value func(*T) V) []V {
 }
 
 func (t tx) InsertClaims(claims []packet.Claim) error {
-	if len(claims) == 0 {
-		return t.err
+	var b pgx.Batch
+	for rest := claims; len(rest) > 0; {
+		size := min(bits.Len(uint(len(rest))), len(claimInserts)) - 1
+		var values []any
+		for i := range 1 << size {
+			values = append(values, table.ClaimRow(&rest[i])...)
+		}
+		b.Queue(claimInserts[size], values...)
+		rest = rest[1<<size:]
 	}
-	return t.insert(store.ErrStale, claimInserts,
-		column(claims, func(c *packet.Claim) int64 { return int64(c.Packet) }),
-		column(claims, func(c *packet.Claim) []byte { return c.Claimant[:] }),
-		column(claims, func(c *packet.Claim) int64 { return int64(c.Seq) }),
-		column(claims, func(c *packet.Claim) int64 { return int64(c.Slot) }),
-		column(claims, parent),
-		column(claims, func(c *packet.Claim) int64 { return int64(c.Amount) }),
-		column(claims, func(c *packet.Claim) int64 { return c.At }),
-		column(claims, func(c *packet.Claim) []byte { return c.PayeeHash[:] }),
-		column(claims, func(c *packet.Claim) []byte { return c.Hash[:] }),
-		column(claims, func(c *packet.Claim) []byte { return c.Payee }),
-		column(claims, func(c *packet.Claim) string { return c.Name }),
-	)
-}
-
-// parent is nil for the seed.
-func parent(c *packet.Claim) *int64 {
-	if c.Parent == packet.NoParent {
-		return nil
-	}
-	slot := int64(c.Parent)
-	return &slot
+	_, err := t.send(t.ctx, &b, nil)
+	return t.failed(err, store.ErrStale)
 }
 
 func (t tx) InsertEntries(entries []packet.Entry) error {
@@ -191,7 +164,8 @@ func (t tx) SaveFollower(from, to store.Follower) error {
 	if from.Fence == 0 {
 		return t.insert(store.ErrStale, followerInsert, int64(to.Packet), to.Worker, int64(to.Seq), int64(1))
 	}
-	return t.swap(followerUpdate, int64(to.Packet), to.Worker, int64(to.Seq), int64(from.Fence+1), int64(from.Seq), int64(from.Fence))
+	changed, err := t.exec(followerUpdate, int64(to.Packet), to.Worker, int64(to.Seq), int64(from.Fence+1), int64(from.Seq), int64(from.Fence))
+	return t.swapped(changed, 1, err)
 }
 
 func (t tx) InsertPayouts(payouts []store.Payout) error {
@@ -208,30 +182,29 @@ func (t tx) UpdatePayouts(payouts []store.Payout) error {
 	})
 }
 
-// eventKey is whose events are numbered together.
-type eventKey struct {
-	packet     packet.ID
-	claimant   packet.Claimant
-	generation int
-}
-
 func (t tx) InsertPayoutEvents(events []store.PayoutEvent) error {
-	last := make(map[eventKey]int64)
+	keys := slices.Clone(events) // one of each payout
+	slices.SortFunc(keys, byPayout)
+	keys = slices.CompactFunc(keys, func(a, b store.PayoutEvent) bool { return byPayout(a, b) == 0 })
+	queries := repeated(payoutEventNum, keys, func(e *store.PayoutEvent) []any {
+		return []any{int64(e.Packet), e.Claimant[:], int64(e.Generation)}
+	})
+	last, err := lists(t.ctx, t.session, queries, (*table.Row).Int)
+	if err != nil {
+		return err
+	}
 	numbered := slices.Clone(events)
 	for i := range numbered {
-		e := &numbered[i]
-		key := eventKey{e.Packet, e.Claimant, e.Generation}
-		if _, known := last[key]; !known {
-			num, err := one(t.session, payoutEventNum, (*table.Row).Int, int64(e.Packet), e.Claimant[:], int64(e.Generation))
-			if err != nil {
-				return err
-			}
-			last[key] = num
-		}
-		last[key]++
-		e.Num = int(last[key])
+		at, _ := slices.BinarySearchFunc(keys, numbered[i], byPayout)
+		last[at]++
+		numbered[i].Num = int(last[at])
 	}
 	return inserts(t.session, store.ErrStale, payoutEventInsert, numbered, table.EventRow)
+}
+
+// byPayout orders events by whose they are.
+func byPayout(a, b store.PayoutEvent) int {
+	return cmp.Or(cmp.Compare(a.Packet, b.Packet), bytes.Compare(a.Claimant[:], b.Claimant[:]), cmp.Compare(a.Generation, b.Generation))
 }
 
 func (t tx) InsertSetting(name, value string) error {
@@ -246,7 +219,7 @@ func (t tx) DeleteSetting(name string) error {
 func (t tx) InsertMerchant(m store.Merchant) error {
 	row, err := table.MerchantRow(&m)
 	if err != nil {
-		return t.fail(err, nil)
+		return t.fail(err)
 	}
 	if err := t.insert(store.ErrStale, merchantInsert, row...); err != nil {
 		return err
@@ -257,7 +230,7 @@ func (t tx) InsertMerchant(m store.Merchant) error {
 func (t tx) UpdateMerchant(m store.Merchant) error {
 	row, err := table.MerchantRow(&m)
 	if err != nil {
-		return t.fail(err, nil)
+		return t.fail(err)
 	}
 	n, err := t.exec(merchantUpdate, row[0], row[1], row[3])
 	if err == nil && n == 0 {

@@ -43,16 +43,24 @@ func exists(err error) bool {
 	}
 }
 
+// ofDisk tells whether it is the disk that failed, or is full.
+func ofDisk(err error) bool {
+	switch primary(err) {
+	case full, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+		return true
+	default:
+		return false
+	}
+}
+
 // classify makes Busy of what passes: a lock, a full or failing disk, the end of
 // the caller's patience. It is for errors after which nothing was written.
 func classify(err error) error {
-	switch primary(err) {
-	case sqlite3.SQLITE_BUSY, full, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL:
-		return busy(err)
-	}
-	switch {
+	switch code := primary(err); {
 	case err == nil:
 		return nil
+	case ofDisk(err), code == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_PROTOCOL:
+		return busy(err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return busy(err)
 	default:

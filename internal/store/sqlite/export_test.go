@@ -34,8 +34,8 @@ func HoldReaders(s *Store) (release func()) {
 // Lists are the queries that read more than one row, by the methods that run them.
 func Lists() map[string]string {
 	return map[string]string{
-		"Kinds": queries[kindList], "Merchants": queries[merchantList], "Keys": queries[keyList], "Accounts": queries[accountList], "AccountEntries": queries[accountEntryList], "Bills": queries[billList],
-		"Packets": queries[packetList], "PacketsOf": queries[packetListOf], "Claims": queries[claimList], "Entries": queries[entryList],
+		"Kinds": queries[kindList], "Merchants": queries[merchantList], "Keys": queries[keyList], "AccountEntries": queries[accountEntryList], "Bills": queries[billList],
+		"Strays": queries[strayList], "Packets": queries[packetList], "PacketsOf": queries[packetListOf], "Claims": queries[claimList], "Entries": queries[entryList],
 		"Due": queries[dueList], "Unsettled": queries[unsettledList], "Payouts": queries[payoutList], "PayoutsDue": queries[payoutDueList],
 		"PayoutEvents": queries[payoutEventList],
 	}
@@ -44,7 +44,7 @@ func Lists() map[string]string {
 // Rows are the other queries that look for rows.
 func Rows() map[string]string {
 	return map[string]string{
-		"Setting": queries[settingRow], "Merchant": queries[merchantRow], "Account": queries[accountRow], "AccountEntry": queries[accountEntryRow],
+		"Setting": queries[settingRow], "Merchant": queries[merchantRow], "NextMerchant": queries[merchantNext], "Account": queries[accountRow], "AccountEntry": queries[accountEntryRow],
 		"Bill": queries[billRow], "Packet": queries[packetRow], "LockPackets": queries[packetSeq], "Follower": queries[followerRow],
 		"UpdateHeads": queries[headMove], "Settle": queries[packetSettle], "UpdateAccounts": queries[accountUpdate],
 		"SaveFollower": queries[followerUpdate], "UpdatePayouts": queries[payoutUpdate], "InsertPayoutEvents": queries[payoutEventInsert],

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -36,13 +37,21 @@ func (f *failure) Code() int     { return f.code }
 
 // disk is a connection's disk as a test wants it. Its zero value is a good one.
 type disk struct {
-	next    atomic.Pointer[failure]
-	blocked atomic.Bool  // the log is in another program's use
-	opened  atomic.Int32 // connections so far, also those that failed
-	live    atomic.Int32 // connections that are open
-	beside  atomic.Int32 // connections that were when the last one was opened
-	writer  atomic.Pointer[sqlite.Conn]
+	next   atomic.Pointer[failure]
+	swaps  sync.Map     // statements that are others to it, from the next connection on
+	opened atomic.Int32 // connections so far, also those that failed
+	live   atomic.Int32 // connections that are open
+	beside atomic.Int32 // connections that were when the last one was opened
+	writer atomic.Pointer[sqlite.Conn]
 }
+
+// Statements about the log, and what the first says when another program uses it.
+const (
+	copyAll    = "PRAGMA wal_checkpoint(TRUNCATE)"
+	copySome   = "PRAGMA wal_checkpoint(PASSIVE)"
+	askForCopy = "PRAGMA wal_checkpoint(NOOP)"
+	blocked    = "SELECT 1, 0, 0"
+)
 
 // conn is a connection that meets the disk's failures.
 type conn struct {
@@ -70,9 +79,6 @@ func (c conn) Close() error {
 
 // PrepareContext implements driver.ConnPrepareContext.
 func (c conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if c.disk.blocked.Load() && query == "PRAGMA wal_checkpoint(TRUNCATE)" {
-		query = "SELECT 1, 0, 0" // what that says when it had to leave the log as it was
-	}
 	stmt, err := c.Conn.PrepareContext(ctx, query)
 	if full, ok := stmt.(prepared); ok {
 		return statement{full, c, query}, err
@@ -91,6 +97,21 @@ type statement struct {
 	prepared
 	conn  conn
 	query string
+}
+
+// QueryContext implements driver.StmtQueryContext.
+func (s statement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	switch swap, _ := s.conn.disk.swaps.Load(s.query); swap := swap.(type) {
+	case *failure:
+		return nil, swap
+	case string:
+		if c, ok := s.conn.Conn.(driver.QueryerContext); ok {
+			return c.QueryContext(ctx, swap, args)
+		}
+		return nil, errors.New("the connection cannot query")
+	default:
+		return s.prepared.QueryContext(ctx, args)
+	}
 }
 
 // ExecContext implements driver.StmtExecContext.
@@ -272,9 +293,9 @@ func TestReopeningIsTriedNowAndThen(t *testing.T) {
 		}
 		tried(0) // it is too soon
 		time.Sleep(sqlite.ReopenPause)
-		d.blocked.Store(true)
+		d.swaps.Store(copyAll, blocked)
 		tried(1)
-		d.blocked.Store(false)
+		d.swaps.Delete(copyAll)
 		time.Sleep(sqlite.ReopenPause)
 		patience, stop := context.WithTimeout(t.Context(), time.Millisecond)
 		defer stop()

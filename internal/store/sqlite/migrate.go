@@ -36,6 +36,20 @@ func migrate(ctx context.Context, path string) error {
 // checkVersion refuses a file whose tables are not those that this program knows,
 // without changing it.
 func checkVersion(ctx context.Context, path string) error {
+	return withVersions(ctx, path, func(has, knows int64) error {
+		switch {
+		case has > knows:
+			return newer(has, knows)
+		case has < knows:
+			return fmt.Errorf("its tables are of version %d and this program's of %d: start the server once, which brings them up, or use the program that made them", has, knows)
+		}
+		return nil
+	})
+}
+
+// withVersions hands over the version of a file's tables and this program's, without
+// changing it. It refuses a file that is no database of this program.
+func withVersions(ctx context.Context, path string, f func(has, knows int64) error) error {
 	return withProvider(path, "ro", func(p *goose.Provider) error {
 		has, knows, err := p.GetVersions(ctx)
 		switch {
@@ -43,12 +57,8 @@ func checkVersion(ctx context.Context, path string) error {
 			return errors.New("not a hongbao database")
 		case err != nil:
 			return err
-		case has > knows:
-			return newer(has, knows)
-		case has < knows:
-			return fmt.Errorf("its tables are of version %d and this program's of %d: start the server once, which brings them up, or use the program that made them", has, knows)
 		}
-		return nil
+		return f(has, knows)
 	})
 }
 

@@ -40,7 +40,7 @@ func crashed(t *testing.T) (path string) {
 	return path
 }
 
-func content(t *testing.T, name string) []byte {
+func content(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(name)
 	if err != nil {

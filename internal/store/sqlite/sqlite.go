@@ -21,7 +21,11 @@
 // answers store.ErrUnknown once and fault.Busy from then on, until the file could
 // be opened again. Update and Health try that, at most once in reopenPause. What
 // SQLite then finds committed in the log is copied into the database and synced,
-// so that it is committed for good before anybody is told.
+// so that it is committed for good before anybody is told. Health is an error until
+// the disk has been seen to write again.
+//
+// What a machine that stopped has left of its last commit is no damage: SQLite takes
+// the log up to the commit before. A log that has lost more than that is refused.
 //
 // # Layout
 //
@@ -48,7 +52,6 @@ import (
 
 	"modernc.org/sqlite"
 
-	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/store"
 )
 
@@ -83,6 +86,8 @@ type Store struct {
 	// It and pause are changed by the holder of the writer.
 	down  atomic.Bool
 	pause *time.Timer // until the next attempt to reopen; nil: none has failed
+
+	ailing atomic.Bool // the disk has failed an Update, and Health has not seen it write since
 }
 
 // dialer opens a connection by its URI.
@@ -158,6 +163,9 @@ func newStore(path string, o Options, d dialer) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
+	if err := checkDamage(path); err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
 	n := cmp.Or(o.ViewsMax, viewsMax)
 	s := &Store{path: path, dial: d, writer: make(chan *session, 1), readers: make(chan *session, n)}
 	for range n {
@@ -185,7 +193,11 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 		}
 		s.writer <- w
 	}()
-	return w.update(ctx, f)
+	err = w.update(ctx, f)
+	if ofDisk(err) {
+		s.ailing.Store(true)
+	}
+	return err
 }
 
 // View implements store.Store.
@@ -209,18 +221,6 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 		}
 	}
 	return r.view(ctx, f)
-}
-
-// Health implements store.Store. It waits for the writer like an Update, and opens
-// the file again when it has been given up. A file that is open for reading only is
-// never healthy, since it cannot be written.
-func (s *Store) Health(ctx context.Context) error {
-	return s.Update(ctx, func(tx store.Tx) error {
-		if _, err := tx.Setting(store.SettingEnvironment); err != nil && !errors.Is(err, fault.NotFound) {
-			return err
-		}
-		return nil
-	})
 }
 
 // Close implements store.Store. It waits for all transactions. What is called
@@ -303,7 +303,10 @@ func (s *Store) reopen(ctx context.Context, w *session) error {
 		_ = r.close() // it was read only
 		s.readers <- r
 	}
-	if err = s.connect(ctx, w, "rw", writerPragmas()); err == nil {
+	if err = checkDamage(s.path); err == nil {
+		err = s.connect(ctx, w, "rw", writerPragmas())
+	}
+	if err == nil {
 		err = w.settle(checkpointAll)
 	}
 	if err != nil {

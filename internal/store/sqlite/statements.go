@@ -17,14 +17,15 @@ const (
 	journalMode
 	checkpoint
 	checkpointAll
+	checkpointNone
 
 	settingRow
 	kindList
 	merchantRow
 	merchantList
+	merchantNext
 	keyList
 	accountRow
-	accountList
 	accountEntryRow
 	accountEntryList
 	billRow
@@ -36,6 +37,7 @@ const (
 	packetSeq
 	claimList
 	entryList
+	strayList
 	dueList
 	followerRow
 	unsettledList
@@ -84,14 +86,16 @@ var queries = [...]string{
 	journalMode:   "PRAGMA journal_mode",
 	checkpoint:    "PRAGMA wal_checkpoint(PASSIVE)",
 	checkpointAll: "PRAGMA wal_checkpoint(TRUNCATE)",
+	// checkpointNone copies nothing, and says what there is to copy.
+	checkpointNone: "PRAGMA wal_checkpoint(NOOP)",
 
 	settingRow:       "SELECT value FROM settings WHERE name = ?",
 	kindList:         "SELECT " + table.KindColumns + " FROM kinds ORDER BY kind",
 	merchantRow:      "SELECT " + table.MerchantColumns + " FROM merchants WHERE mch_id = ?",
 	merchantList:     "SELECT " + table.MerchantColumns + " FROM merchants ORDER BY mch_id",
+	merchantNext:     table.SelectNextMerchant("?"),
 	keyList:          "SELECT " + table.KeyColumns + " FROM keys WHERE mch_id = ? ORDER BY created_at DESC, id",
 	accountRow:       "SELECT " + table.AccountColumns + " FROM accounts WHERE mch_id = ?",
-	accountList:      "SELECT " + table.AccountColumns + " FROM accounts WHERE mch_id > ? ORDER BY mch_id LIMIT ?",
 	accountEntryRow:  "SELECT " + table.AccountEntryColumns + " FROM account_entries WHERE mch_id = ? AND ref = ?",
 	accountEntryList: "SELECT " + table.AccountEntryColumns + " FROM account_entries WHERE mch_id = ? AND seq > ? ORDER BY seq LIMIT ?",
 	billRow:          "SELECT " + table.BillColumns + " FROM bills WHERE mch_id = ? AND mch_billno = ?",
@@ -104,6 +108,7 @@ var queries = [...]string{
 	packetSeq:    "SELECT seq FROM packets WHERE id = ?",
 	claimList:    "SELECT " + table.ClaimColumns + " FROM claims WHERE packet_id = ? AND seq > ? ORDER BY slot",
 	entryList:    "SELECT " + table.EntryColumns + " FROM entries WHERE packet_id = ? ORDER BY seq",
+	strayList:    table.SelectStrays("?", "?"),
 	dueList:      "SELECT expires_at, id FROM packets WHERE ended = 0 AND held = 0 AND expires_at <= ? AND (expires_at, id) > (?, ?) ORDER BY expires_at, id LIMIT ?",
 
 	followerRow:     "SELECT seq, fence FROM followers WHERE packet_id = ? AND worker = ?",

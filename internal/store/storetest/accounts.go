@@ -15,18 +15,37 @@ var accounts = map[string]func(*bed){
 		reads(b, ledger.Book{MchID: "m1"}, func(r store.Reader) (ledger.Book, error) { return r.Account("m1") })
 		findsNothing(b, func(r store.Reader) (ledger.Book, error) { return r.Account("m2") })
 	},
-	"accounts are listed from a place on": func(b *bed) {
+	"merchants are found one after the other, by any row": func(b *bed) {
 		b.addMerchants("m2", "m10", "m1")
-		b.update(func(tx store.Tx) error { return fund(tx, "m10", "r") })
-		funded, _ := Fund(ledger.Book{MchID: "m10"}, 100_00, "r")
-		m1, m10, m2 := ledger.Book{MchID: "m1"}, funded.To, ledger.Book{MchID: "m2"}
-		for _, c := range []struct {
-			after string
-			limit int
-			want  []ledger.Book
-		}{{"", 9, []ledger.Book{m1, m10, m2}}, {"", 2, []ledger.Book{m1, m10}}, {"m1", 9, []ledger.Book{m10, m2}}, {"m2", 9, nil}} {
-			reads(b, c.want, func(r store.Reader) ([]ledger.Book, error) { return r.Accounts(c.after, c.limit) })
+		p, opening := Packet(ID(1), "of packets")
+		bill, sum := Bill(&p), store.DaySum{MchID: "of sums", Day: days[0], Num: 1, Amount: 1}
+		bill.MchID = "of bills"
+		for mchID, write := range map[string]func(store.Tx) error{
+			"of entries": func(tx store.Tx) error {
+				_, e := Fund(ledger.Book{MchID: "of entries"}, 5, "r")
+				return tx.InsertAccountEntries([]ledger.Entry{e})
+			},
+			"of bills":   func(tx store.Tx) error { return tx.InsertBills([]store.Bill{bill}) },
+			"of sums":    func(tx store.Tx) error { return tx.SaveDaySums([]store.DaySum{sum}) },
+			"of keys":    func(tx store.Tx) error { return tx.InsertKey(store.Key{MchID: "of keys", ID: "k", Use: store.APIKey}) },
+			"of tickets": func(tx store.Tx) error { return tx.UseTicket("of tickets", [16]byte{1}, 2, 1) },
+			"":           func(tx store.Tx) error { return tx.InsertEntries([]packet.Entry{opening}) }, // no merchant's
+		} {
+			b.Log(mchID)
+			b.update(write)
 		}
+		var found []string
+		b.view(func(r store.Reader) (err error) {
+			found = nil
+			for mchID := "\x01"; mchID != "" && err == nil; {
+				if mchID, err = r.NextMerchant(mchID); mchID != "" {
+					found = append(found, mchID)
+				}
+			}
+			return err
+		})
+		same(b.T, found, []string{"m1", "m10", "m2", "of bills", "of entries", "of keys", "of sums", "of tickets"})
+		reads(b, "m1", func(r store.Reader) (string, error) { return r.NextMerchant("") })
 	},
 	"accounts are locked in order and as they are": func(b *bed) {
 		b.addMerchants("m1", "m2", "m3")

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -18,12 +18,24 @@ import (
 
 // Memory is the contract of package store in maps: a store for tests, and the one
 // that others are compared with. It is written to be obviously right, not fast: a
-// transaction works on a copy of everything.
+// transaction works on a copy of every table, and what is not wanted is passed over
+// row by row.
 type Memory struct {
 	writer chan struct{} // holds a token while nobody writes
 	tables atomic.Pointer[tables]
 	closed atomic.Bool
 }
+
+// Snapshot is what a Memory holds at one moment. The zero Snapshot is none.
+type Snapshot struct{ tables *tables }
+
+// Snapshot returns what m holds. Two are equal only if nothing was committed between
+// them.
+func (m *Memory) Snapshot() Snapshot { return Snapshot{m.tables.Load()} }
+
+// Restore makes m hold what it, or another Memory, held once. No Update may be
+// running.
+func (m *Memory) Restore(s Snapshot) { m.tables.Store(s.tables) }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
@@ -131,21 +143,32 @@ func (t *tables) clone() *tables {
 
 // copyMap copies a map; nil becomes an empty one.
 func copyMap[K comparable, V any](m map[K]V) map[K]V {
-	c := make(map[K]V, len(m))
-	maps.Copy(c, m)
-	return c
+	if m == nil {
+		return make(map[K]V)
+	}
+	return maps.Clone(m)
 }
 
-// own is a copy of a row that shares nothing with it.
-func own[T any](row T) (c T) {
-	text, err := json.Marshal(row)
-	if err == nil {
-		err = json.Unmarshal(text, &c)
+// own is a copy of a row that shares nothing with it. Rows without slices and maps
+// are copied by assignment alone.
+func own[T any](row T) T {
+	switch r := any(&row).(type) {
+	case *store.Packet:
+		r.Secret, r.SeedRef = bytes.Clone(r.Secret), bytes.Clone(r.SeedRef)
+	case *packet.Claim:
+		r.Payee = bytes.Clone(r.Payee)
+	case *store.Payout:
+		r.Payee, r.Frozen = bytes.Clone(r.Payee), bytes.Clone(r.Frozen)
+	case *store.Bill:
+		r.Fields = bytes.Clone(r.Fields)
+	case *store.Key:
+		r.Sealed, r.Public = bytes.Clone(r.Sealed), bytes.Clone(r.Public)
+	case *store.Merchant:
+		s := &r.Settings
+		s.AppIDs, s.SubMchIDs, s.Providers = slices.Clone(s.AppIDs), slices.Clone(s.SubMchIDs), slices.Clone(s.Providers)
+		s.Sources, s.CertSHA256, s.Scenes = slices.Clone(s.Sources), slices.Clone(s.CertSHA256), maps.Clone(s.Scenes)
 	}
-	if err != nil {
-		panic(err) // no row holds what JSON cannot
-	}
-	return c
+	return row
 }
 
 // find returns the row under a key.
@@ -158,18 +181,16 @@ func find[K comparable, V any](r memoryReader, m map[K]V, key K) (V, error) {
 }
 
 // pick returns copies of up to limit rows that are wanted, in order.
-func pick[T any](r memoryReader, rows []T, limit int, want func(*T) bool, order func(a, b T) int) (picked []T, err error) {
-	for i := range rows {
-		if want(&rows[i]) {
-			picked = append(picked, own(rows[i]))
+func pick[T any](r memoryReader, rows iter.Seq[T], limit int, want func(*T) bool, order func(a, b T) int) (picked []T, err error) {
+	var row T
+	for row = range rows {
+		if want(&row) {
+			picked = append(picked, own(row))
 		}
 	}
 	slices.SortFunc(picked, order)
 	return picked[:min(limit, len(picked))], r.err
 }
-
-// values are the rows of a map, in no order.
-func values[K comparable, V any](m map[K]V) []V { return slices.Collect(maps.Values(m)) }
 
 // memoryReader reads tables.
 type memoryReader struct {
@@ -192,12 +213,43 @@ func (r memoryReader) Merchant(mchID string) (store.Merchant, error) {
 }
 
 func (r memoryReader) Merchants() ([]store.Merchant, error) {
-	return pick(r, values(r.merchants), all, func(*store.Merchant) bool { return true },
+	return pick(r, maps.Values(r.merchants), all, func(*store.Merchant) bool { return true },
 		func(a, b store.Merchant) int { return cmp.Compare(a.MchID, b.MchID) })
 }
 
+func (r memoryReader) NextMerchant(after string) (string, error) {
+	var next string
+	see := func(mchID string) {
+		if mchID > after && (next == "" || mchID < next) {
+			next = mchID
+		}
+	}
+	for mchID := range r.merchants {
+		see(mchID)
+	}
+	for mchID := range r.accounts {
+		see(mchID)
+	}
+	for mchID := range r.accountEntries {
+		see(mchID)
+	}
+	for key := range r.bills {
+		see(key.mchID)
+	}
+	for key := range r.daySums {
+		see(key.mchID)
+	}
+	for key := range r.keys {
+		see(key.mchID)
+	}
+	for key := range r.tickets {
+		see(key.mchID)
+	}
+	return next, r.err
+}
+
 func (r memoryReader) Keys(mchID string) ([]store.Key, error) {
-	return pick(r, values(r.keys), all, func(k *store.Key) bool { return k.MchID == mchID },
+	return pick(r, maps.Values(r.keys), all, func(k *store.Key) bool { return k.MchID == mchID },
 		func(a, b store.Key) int {
 			return cmp.Or(-cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.ID, b.ID))
 		})
@@ -205,22 +257,18 @@ func (r memoryReader) Keys(mchID string) ([]store.Key, error) {
 
 func (r memoryReader) Account(mchID string) (ledger.Book, error) { return find(r, r.accounts, mchID) }
 
-func (r memoryReader) Accounts(after string, limit int) ([]ledger.Book, error) {
-	return pick(r, values(r.accounts), limit, func(b *ledger.Book) bool { return b.MchID > after },
-		func(a, b ledger.Book) int { return cmp.Compare(a.MchID, b.MchID) })
-}
-
 func (r memoryReader) AccountEntries(mchID string, after uint64, limit int) ([]ledger.Entry, error) {
-	return pick(r, r.accountEntries[mchID], limit, func(e *ledger.Entry) bool { return e.Seq > after },
+	return pick(r, slices.Values(r.accountEntries[mchID]), limit, func(e *ledger.Entry) bool { return e.Seq > after },
 		func(a, b ledger.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
 }
 
 func (r memoryReader) AccountEntry(mchID, ref string) (ledger.Entry, error) {
-	entries := make(map[string]ledger.Entry)
-	for _, e := range r.accountEntries[mchID] {
-		entries[e.Ref] = e
+	entries := r.accountEntries[mchID]
+	i := slices.IndexFunc(entries, func(e ledger.Entry) bool { return e.Ref == ref })
+	if i < 0 {
+		return ledger.Entry{}, cmp.Or(r.err, error(fault.NotFound))
 	}
-	return find(r, entries, ref)
+	return entries[i], r.err
 }
 
 func (r memoryReader) Bill(mchID, billNo string) (store.Bill, error) {
@@ -228,7 +276,7 @@ func (r memoryReader) Bill(mchID, billNo string) (store.Bill, error) {
 }
 
 func (r memoryReader) Bills(mchID, after string, limit int) ([]store.Bill, error) {
-	return pick(r, values(r.bills), limit, func(b *store.Bill) bool { return b.MchID == mchID && b.BillNo > after },
+	return pick(r, maps.Values(r.bills), limit, func(b *store.Bill) bool { return b.MchID == mchID && b.BillNo > after },
 		func(a, b store.Bill) int { return cmp.Compare(a.BillNo, b.BillNo) })
 }
 
@@ -245,22 +293,52 @@ func byID(a, b store.Packet) int { return cmp.Compare(a.Head.ID, b.Head.ID) }
 func (r memoryReader) Packet(id packet.ID) (store.Packet, error) { return find(r, r.packets, id) }
 
 func (r memoryReader) Packets(after packet.ID, limit int) ([]store.Packet, error) {
-	return pick(r, values(r.packets), limit, func(p *store.Packet) bool { return p.Head.ID > after }, byID)
+	return pick(r, maps.Values(r.packets), limit, func(p *store.Packet) bool { return p.Head.ID > after }, byID)
 }
 
 func (r memoryReader) PacketsOf(mchID string, before packet.ID, limit int) ([]store.Packet, error) {
-	return pick(r, values(r.packets), limit, func(p *store.Packet) bool { return p.Terms.MchID == mchID && p.Head.ID < before },
+	return pick(r, maps.Values(r.packets), limit, func(p *store.Packet) bool { return p.Terms.MchID == mchID && p.Head.ID < before },
 		func(a, b store.Packet) int { return byID(b, a) })
 }
 
 func (r memoryReader) Claims(id packet.ID, after uint64) ([]packet.Claim, error) {
-	return pick(r, r.claims[id], all, func(c *packet.Claim) bool { return c.Seq > after },
+	return pick(r, slices.Values(r.claims[id]), all, func(c *packet.Claim) bool { return c.Seq > after },
 		func(a, b packet.Claim) int { return cmp.Compare(a.Slot, b.Slot) })
 }
 
 func (r memoryReader) Entries(id packet.ID) ([]packet.Entry, error) {
-	return pick(r, r.entries[id], all, func(*packet.Entry) bool { return true },
+	return pick(r, slices.Values(r.entries[id]), all, func(*packet.Entry) bool { return true },
 		func(a, b packet.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+}
+
+func (r memoryReader) Strays(after, through packet.ID) ([]store.Stray, error) {
+	firsts := make(map[string]store.Stray)
+	see := func(name string, id packet.ID) {
+		_, whole := r.packets[id]
+		first, seen := firsts[name]
+		if !whole && id > after && id <= through && (!seen || id < first.Packet) {
+			firsts[name] = store.Stray{Table: name, Packet: id}
+		}
+	}
+	for id := range r.claims {
+		see("claims", id)
+	}
+	for id := range r.entries {
+		see("entries", id)
+	}
+	for key := range r.followers {
+		see("followers", key.packet)
+	}
+	for key := range r.payouts {
+		see("payouts", key.packet)
+	}
+	for key := range r.events {
+		see("payout_events", key.packet)
+	}
+	return pick(r, maps.Values(firsts), all, func(*store.Stray) bool { return true },
+		func(a, b store.Stray) int {
+			return cmp.Or(cmp.Compare(a.Packet, b.Packet), cmp.Compare(a.Table, b.Table))
+		})
 }
 
 func (r memoryReader) Due(after store.Deadline, until int64, limit int) ([]store.Deadline, error) {
@@ -268,7 +346,7 @@ func (r memoryReader) Due(after store.Deadline, until int64, limit int) ([]store
 	byDeadline := func(a, b store.Deadline) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Packet, b.Packet))
 	}
-	ps, err := pick(r, values(r.packets), limit,
+	ps, err := pick(r, maps.Values(r.packets), limit,
 		func(p *store.Packet) bool {
 			return !p.Head.Ended && !p.Head.Held && p.DueAt <= until && byDeadline(deadline(p), after) > 0
 		},
@@ -286,7 +364,7 @@ func (r memoryReader) TicketUsed(mchID string, jti [16]byte) (bool, error) {
 }
 
 func (r memoryReader) PayoutsOf(id packet.ID, claimant packet.Claimant) ([]store.Payout, error) {
-	return pick(r, values(r.payouts), all, func(p *store.Payout) bool { return p.Packet == id && p.Claimant == claimant },
+	return pick(r, maps.Values(r.payouts), all, func(p *store.Payout) bool { return p.Packet == id && p.Claimant == claimant },
 		func(a, b store.Payout) int { return cmp.Compare(a.Generation, b.Generation) })
 }
 
@@ -299,18 +377,18 @@ func (r memoryReader) Follower(id packet.ID, worker string) (store.Follower, err
 }
 
 func (r memoryReader) Unsettled(after packet.ID, limit int) ([]packet.ID, error) {
-	return idsOf(pick(r, values(r.packets), limit, func(p *store.Packet) bool { return !p.Settled && p.Head.ID > after }, byID))
+	return idsOf(pick(r, maps.Values(r.packets), limit, func(p *store.Packet) bool { return !p.Settled && p.Head.ID > after }, byID))
 }
 
 func (r memoryReader) Payouts(id packet.ID) ([]store.Payout, error) {
-	return pick(r, values(r.payouts), all, func(p *store.Payout) bool { return p.Packet == id },
+	return pick(r, maps.Values(r.payouts), all, func(p *store.Payout) bool { return p.Packet == id },
 		func(a, b store.Payout) int {
 			return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Generation, b.Generation))
 		})
 }
 
 func (r memoryReader) PayoutsDue(at int64, limit int) ([]store.Payout, error) {
-	return pick(r, values(r.payouts), limit, func(p *store.Payout) bool { return !p.State.Final() && !p.Operator && p.NextCheck <= at },
+	return pick(r, maps.Values(r.payouts), limit, func(p *store.Payout) bool { return !p.State.Final() && !p.Operator && p.NextCheck <= at },
 		func(a, b store.Payout) int {
 			return cmp.Or(cmp.Compare(a.NextCheck, b.NextCheck), cmp.Compare(a.Packet, b.Packet),
 				bytes.Compare(a.Claimant[:], b.Claimant[:]), cmp.Compare(a.Generation, b.Generation))
@@ -318,7 +396,16 @@ func (r memoryReader) PayoutsDue(at int64, limit int) ([]store.Payout, error) {
 }
 
 func (r memoryReader) PayoutEvents(id packet.ID) ([]store.PayoutEvent, error) {
-	return pick(r, slices.Concat(values(r.events)...), all, func(e *store.PayoutEvent) bool { return e.Packet == id },
+	events := func(yield func(store.PayoutEvent) bool) {
+		for key, list := range r.events {
+			for i := 0; key.packet == id && i < len(list); i++ {
+				if !yield(list[i]) {
+					return
+				}
+			}
+		}
+	}
+	return pick(r, events, all, func(*store.PayoutEvent) bool { return true },
 		func(a, b store.PayoutEvent) int {
 			return cmp.Or(bytes.Compare(a.Claimant[:], b.Claimant[:]), cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Num, b.Num))
 		})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 
 	"hongbao.example/hongbao/internal/fault"
@@ -146,7 +147,7 @@ func (t *memoryTx) InsertBills(bills []store.Bill) error {
 
 func (t *memoryTx) SaveDaySums(sums []store.DaySum) error {
 	return every(t, sums, func(s *store.DaySum) error {
-		old, err := pick(t.memoryReader, values(t.daySums), store.ForgetMax,
+		old, err := pick(t.memoryReader, maps.Values(t.daySums), store.ForgetMax,
 			func(o *store.DaySum) bool { return o.MchID == s.MchID && o.Day < s.Day },
 			func(a, b store.DaySum) int {
 				return cmp.Or(cmp.Compare(a.Day, b.Day), bytes.Compare(a.Seed[:], b.Seed[:]))

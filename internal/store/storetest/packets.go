@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 
 	"hongbao.example/hongbao/internal/ledger"
@@ -159,6 +160,40 @@ var packets = map[string]func(*bed){
 		b.refuse(store.ErrStale, func(tx store.Tx) error {
 			return tx.InsertEntries([]packet.Entry{entry(3, ledger.Release), entry(4, ledger.Return)})
 		})
+	},
+	"rows of packets that are not there are found": func(b *bed) {
+		whole := b.sample(3)
+		b.insert(whole)
+		claims := b.claim(&whole, 0, 1)
+		b.update(func(tx store.Tx) error {
+			return tx.SaveFollower(store.Follower{}, store.Follower{Packet: ID(3), Worker: workers[0]})
+		})
+		strays := func(after, through int, want ...store.Stray) {
+			b.Helper()
+			reads(b, want, func(r store.Reader) ([]store.Stray, error) { return r.Strays(ID(after), ID(through)) })
+		}
+		strays(0, 9)
+		_, opening := Packet(ID(2), "m1")
+		p, c := b.sample(4), claims[0]
+		p.Head.ID, c.Packet, claims[1].Packet = ID(4), ID(4), ID(4)
+		due := Payout(&p, &c)
+		b.update(func(tx store.Tx) error {
+			return errors.Join(
+				tx.InsertEntries([]packet.Entry{opening}), tx.InsertClaims([]packet.Claim{claims[1], c}),
+				tx.InsertPayouts([]store.Payout{due}),
+				tx.InsertPayoutEvents([]store.PayoutEvent{{Packet: ID(5), Claimant: c.Claimant, Generation: 1, State: store.PayoutDone}}),
+				tx.SaveFollower(store.Follower{}, store.Follower{Packet: ID(5), Worker: workers[0]}),
+			)
+		})
+		entry := store.Stray{Table: "entries", Packet: ID(2)}
+		claim, payout := store.Stray{Table: "claims", Packet: ID(4)}, store.Stray{Table: "payouts", Packet: ID(4)}
+		follower, event := store.Stray{Table: "followers", Packet: ID(5)}, store.Stray{Table: "payout_events", Packet: ID(5)}
+		strays(0, 9, entry, claim, payout, follower, event)
+		strays(1, 4, entry, claim, payout)
+		strays(2, 4, claim, payout)
+		strays(2, 3)
+		strays(4, 9, follower, event)
+		strays(5, 9)
 	},
 	"packets whose life is over are due, the longest first": func(b *bed) {
 		life := func(n int, end int64) store.Packet {

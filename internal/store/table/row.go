@@ -130,6 +130,12 @@ func ScanEntry(r *Row) packet.Entry {
 	}
 }
 
+// ScanStray reads a table's name and a packet's id.
+func ScanStray(r *Row) store.Stray {
+	name := r.Text()
+	return store.Stray{Table: name, Packet: r.ID()}
+}
+
 // ScanDeadline reads a time and a packet's id.
 func ScanDeadline(r *Row) store.Deadline {
 	at := r.Int()
