@@ -3,31 +3,32 @@ package audit
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"hongbao.example/hongbao/internal/ledger"
 	"hongbao.example/hongbao/internal/money"
+	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
 )
 
-// How many rows one View reads, so that none stays open for long.
-const (
-	accountsPerView = 500
-	entriesPerView  = 500 // of a merchant's book
-)
+// entriesPerView is how much of a merchant's book one View reads, so that none stays
+// open for long.
+const entriesPerView = 500
 
 // account is a merchant's book: what its head says and what its entries come to,
 // and later what the merchant's packets say about it.
 type account struct {
-	mchID    string
-	merchant bool // there is one of that mch_id
-	exists   bool
-	head     ledger.Book // when the audit came to it; no entry beyond it is looked at
-	beyond   uint64      // seq of an entry that stood beyond the head even then; 0: none
-	sum      ledger.Book // what the entries up to the head come to
-	outside  money.Fen   // funded and not withdrawn
-	crossing int64       // entries that must stand in a packet's book too
+	mchID       string
+	environment packet.Environment
+	merchant    bool // there is one of that mch_id
+	settings    store.Settings
+	exists      bool
+	head        ledger.Book  // when the audit came to it; no entry beyond it is looked at
+	beyond      uint64       // seq of an entry that stood beyond the head even then; 0: none
+	counted     store.DaySum // what was counted as sent on the head's day, to everybody
+	sum         ledger.Book  // what the entries up to the head come to
+	sent        store.DaySum // what they say was sent on the head's day
+	outside     money.Fen    // funded and not withdrawn
+	crossing    int64        // entries that must stand in a packet's book too
 
 	paired int64     // entries up to the head that packets have on their side
 	inside money.Fen // what the packets held, owed or paid at the time of the head
@@ -45,32 +46,19 @@ func (p *posting) row() string {
 	return fmt.Sprintf("account_entries mch_id=%s seq=%d", p.entry.MchID, p.entry.Seq)
 }
 
-// readAccounts audits the book of every merchant, and every other book that there is.
+// readAccounts audits the books of all merchants, and of whoever has a row that only
+// a merchant can have.
 func (a *audit) readAccounts(ctx context.Context) error {
-	mchIDs := make(map[string]bool)
-	err := a.view(ctx, "merchants", func(r store.Reader) error {
-		merchants, err := r.Merchants()
-		for i := range merchants {
-			mchIDs[merchants[i].MchID] = true
-		}
-		return err
-	})
-	for after, more := "", true; err == nil && more; {
-		var books []ledger.Book
-		err = a.view(ctx, "accounts mch_id>"+after, func(r store.Reader) (err error) {
-			books, err = r.Accounts(after, accountsPerView)
+	for after := ""; ; {
+		var mchID string
+		err := a.view(ctx, "merchants mch_id>"+after, func(r store.Reader) (err error) {
+			mchID, err = r.NextMerchant(after)
 			return err
 		})
-		for i := range books {
-			after = books[i].MchID
-			mchIDs[after] = true
+		if err != nil || mchID == "" {
+			return err
 		}
-		more = len(books) == accountsPerView
-	}
-	if err != nil {
-		return err
-	}
-	for _, mchID := range slices.Sorted(maps.Keys(mchIDs)) {
+		after = mchID
 		if err := a.readAccount(ctx, mchID); err != nil {
 			return err
 		}
@@ -80,11 +68,10 @@ func (a *audit) readAccounts(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
 }
 
 func (a *audit) readAccount(ctx context.Context, mchID string) error {
-	c := &account{mchID: mchID, sum: ledger.Book{MchID: mchID}}
+	c := &account{mchID: mchID, environment: a.environment, sum: ledger.Book{MchID: mchID}}
 	var entries []ledger.Entry
 	err := a.view(ctx, c.row(), func(r store.Reader) (err error) {
 		entries, err = c.open(r)
@@ -123,11 +110,12 @@ func (a *audit) readAccount(ctx context.Context, mchID string) error {
 	return err
 }
 
-// open reads the head, whether there is a merchant, and the first entries.
+// open reads the head and what goes with it, the merchant, and the first entries.
 func (c *account) open(r store.Reader) ([]ledger.Entry, error) {
-	_, err := r.Merchant(c.mchID)
+	m, err := r.Merchant(c.mchID)
+	c.settings = m.Settings
 	if c.merchant, err = present(err); err != nil {
-		return nil, err
+		return nil, &rowError{"merchants mch_id=" + c.mchID, err}
 	}
 	c.head, err = r.Account(c.mchID)
 	if c.exists, err = present(err); !c.exists {
@@ -140,6 +128,9 @@ func (c *account) open(r store.Reader) ([]ledger.Entry, error) {
 	c.beyond = 0
 	if len(past) > 0 {
 		c.beyond = past[0].Seq
+	}
+	if c.counted, err = r.DaySum(c.mchID, packet.Day(c.head.At), packet.Claimant{}); err != nil {
+		return nil, err
 	}
 	return r.AccountEntries(c.mchID, 0, entriesPerView)
 }
@@ -160,6 +151,10 @@ func (c *account) post(e *ledger.Entry) {
 		c.crossing++
 	} else {
 		c.outside += delta
+	}
+	if e.Kind == ledger.Send && packet.Day(e.At) == c.counted.Day {
+		c.sent.Num++
+		c.sent.Amount += e.Amount
 	}
 }
 
@@ -214,13 +209,13 @@ func accountCovered(p *posting) *wrong {
 
 func accountExists(c *account) *wrong {
 	if !c.exists {
-		return wrongf(c.row(), "the merchant has no account")
+		return wrongf(c.row(), "there is no account of that mch_id")
 	}
 	return nil
 }
 
 func accountMerchant(c *account) *wrong {
-	if !c.merchant {
+	if c.exists && !c.merchant {
 		return wrongf(c.row(), "there is no merchant of that mch_id")
 	}
 	return nil
@@ -246,4 +241,20 @@ func accountBalance(c *account) *wrong {
 		return wrongf(c.row(), "balance is %d fen, the entries sum to %d", int64(c.head.Balance), int64(c.sum.Balance))
 	}
 	return nil
+}
+
+// accountDay holds the sum of the day against the entries of the day. A sum may be
+// less: what is sent while the merchant has no quota is not counted.
+func accountDay(c *account) *wrong {
+	row := fmt.Sprintf("day_sums mch_id=%s day=%d seed=%x", c.mchID, c.counted.Day, c.counted.Seed[:])
+	switch {
+	case c.counted.Num < 0 || c.counted.Amount < 0:
+		return wrongf(row, "%d packets over %d fen", c.counted.Num, int64(c.counted.Amount))
+	case c.counted.Num > c.sent.Num:
+		return wrongf(row, "%d packets, the day has %d", c.counted.Num, c.sent.Num)
+	case c.counted.Amount > c.sent.Amount:
+		return wrongf(row, "%d fen, the day has %d", int64(c.counted.Amount), int64(c.sent.Amount))
+	default:
+		return nil
+	}
 }

@@ -16,9 +16,10 @@
 // # While the server writes
 //
 // The audit reads in short View transactions and holds nobody up. A packet is read
-// whole in one View, with the entries that mirror its own in the merchant's book,
-// and a bill together with the packet it names; what is written together is seen
-// together, so neither raises a false alarm.
+// whole in one View, with the entries that mirror its own in the merchant's book and
+// the rows that lie between it and the next one; a bill together with the packet it
+// names, an account's head together with the sum of its day. What is written together
+// is seen together, so none of them raises a false alarm.
 //
 // Between a merchant's book and all its packets lies more than one View. An account
 // is read first, up to the head it had when the audit came to it; packets are read
@@ -37,10 +38,9 @@
 //
 // A book that was rewritten from some entry on, hashes and heads included, is in
 // order by itself; it contradicts the receipts that claimants hold and the heads
-// that were served. So does a database that was replaced by an older copy. Claims
-// and entries of a packet whose head or terms are gone are reached by no key; the
-// merchant's book then misses its other side. Entries of an account that is gone
-// together with its merchant are reached by none either.
+// that were served. So does a database that was replaced by an older copy. What
+// follows from no other row can be put at another value that it may have; the list
+// is in docs/invariants.md.
 package audit
 
 import (

@@ -15,82 +15,107 @@ import (
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
+	"hongbao.example/hongbao/internal/storebed"
 	"hongbao.example/hongbao/internal/vault"
 )
 
 func TestWhatTheEngineWroteIsInOrder(t *testing.T) {
 	t.Parallel()
 	want := audit.Report{Packets: 8, Claims: 14, Entries: 14 + 15, Accounts: 2, Payouts: 10, Findings: []audit.Finding{}}
-	for name, o := range map[string]audit.Options{
-		"by default":                {},
-		"deep":                      {Deep: true},
-		"of the environment it has": {Environment: packet.Sandbox},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if diff := cmp.Diff(want, run(t, copyOfSample(t), o)); diff != "" {
-				t.Errorf("report (-want +got):\n%s", diff)
+	onEach(t, func(l *lab) {
+		for name, o := range map[string]audit.Options{
+			"by default":                {},
+			"deep":                      {Deep: true},
+			"of the environment it has": {Environment: packet.Sandbox},
+		} {
+			if diff := cmp.Diff(want, l.run(o)); diff != "" {
+				l.Errorf("%s: report (-want +got):\n%s", name, diff)
 			}
-		})
+		}
+	})
+}
+
+func TestTheSampleIsTheSameOnEachEngine(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(sampleOn(t, storebed.OnSQLite).ids, sampleOn(t, storebed.OnPostgres).ids); diff != "" {
+		t.Errorf("packets of SQLite (-) and of PostgreSQL (+):\n%s", diff)
 	}
 }
 
 func TestErasedPeopleAreNoDamage(t *testing.T) {
 	t.Parallel()
-	path := copyOfSample(t)
-	tamper(t, path, `UPDATE terms SET seed_ref = x''; UPDATE claims SET payee = NULL, name = ''; UPDATE payouts SET payee = NULL, frozen = NULL`)
-	if got := rows(run(t, path, audit.Options{Deep: true})); len(got) > 0 {
-		t.Errorf("found %q", got)
-	}
+	onEach(t, func(l *lab) {
+		l.tamper(`UPDATE terms SET seed_ref = x''; UPDATE claims SET payee = NULL, name = ''; UPDATE payouts SET payee = NULL, frozen = NULL`)
+		if got := rows(l.run(audit.Options{Deep: true})); len(got) > 0 {
+			l.Errorf("found %q", got)
+		}
+	})
 }
 
 // TestAPacketThatIsNotPaidFromHere has no payouts, and is settled when it has ended.
 func TestAPacketThatIsNotPaidFromHere(t *testing.T) {
 	t.Parallel()
-	path := copyOfSample(t)
-	tamper(t, path, `UPDATE terms SET channel = 'none' WHERE packet_id = {ended}; UPDATE packets SET settled = 1 WHERE id = {ended}`)
-	forge(t, open(t, path), path)
-	if got := rows(run(t, path, audit.Options{Deep: true})); len(got) > 0 {
-		t.Errorf("found %q", got)
-	}
+	onEach(t, func(l *lab) {
+		l.tamper(`UPDATE terms SET channel = 'none' WHERE packet_id = {ended}; UPDATE packets SET settled = 1 WHERE id = {ended}`)
+		l.Look(l, l.forge)
+		if got := rows(l.run(audit.Options{Deep: true})); len(got) > 0 {
+			l.Errorf("found %q", got)
+		}
+	})
+}
+
+// TestLessCountedThanSentIsNoDamage: a merchant's quota may have been set at noon.
+func TestLessCountedThanSentIsNoDamage(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(l *lab) {
+		l.tamper(`UPDATE day_sums SET num = num - 1, amount = amount - 200 WHERE mch_id = '1230000109'`)
+		if got := rows(l.run(audit.Options{Deep: true})); len(got) > 0 {
+			l.Errorf("found %q", got)
+		}
+	})
 }
 
 func TestOnePacketAlone(t *testing.T) {
 	t.Parallel()
-	path := copyOfSample(t)
-	tamper(t, path, `
-		UPDATE claims SET parent = 2 WHERE packet_id = {fresh} AND slot = 1;
-		UPDATE claims SET payee = x'00' WHERE packet_id = {fresh} AND slot = 2;
-		UPDATE packets SET claimed = 0 WHERE id = {open};
-		UPDATE accounts SET balance = 0`)
-	got := run(t, path, audit.Options{Packet: sample.ids["fresh"], Deep: true})
-	want := strings.Split(sample.names.Replace(
-		"book-chained claims packet_id={fresh} slot=1\nclaim-parent claims packet_id={fresh} slot=1\npayee-opens claims packet_id={fresh} slot=2"), "\n")
-	if diff := cmp.Diff(want, rows(got)); diff != "" {
-		t.Errorf("found (-want +got):\n%s", diff)
-	}
-	if got.Packets != 1 || got.Claims != 3 || got.Entries != 1 || got.Accounts != 0 || got.Cut {
-		t.Errorf("looked at %+v", got)
-	}
-	if got := rows(run(t, path, audit.Options{Packet: sample.ids["done"]})); len(got) > 0 {
-		t.Errorf("in a packet that nobody touched: %q", got)
-	}
+	onEach(t, func(l *lab) {
+		l.tamper(`
+			UPDATE claims SET parent = 2 WHERE packet_id = {fresh} AND slot = 1;
+			UPDATE claims SET payee = x'00' WHERE packet_id = {fresh} AND slot = 2;
+			UPDATE packets SET claimed = 0 WHERE id = {open};
+			DELETE FROM packets WHERE id = {held};
+			UPDATE accounts SET balance = 0`)
+		for name, want := range map[string]string{
+			"fresh": "book-chained claims packet_id={fresh} slot=1\nclaim-parent claims packet_id={fresh} slot=1\npayee-opens claims packet_id={fresh} slot=2",
+			"held":  "packet-whole claims packet_id={held}",
+			"done":  "",
+		} {
+			got := l.run(audit.Options{Packet: l.ids[name], Deep: true})
+			if diff := cmp.Diff(l.names.Replace(want), strings.Join(rows(got), "\n")); diff != "" {
+				l.Errorf("%s: found (-want +got):\n%s", name, diff)
+			}
+			if name == "fresh" && (got.Packets != 1 || got.Claims != 3 || got.Entries != 1 || got.Accounts != 0 || got.Cut) {
+				l.Errorf("looked at %+v", got)
+			}
+		}
+	})
 }
 
 func TestAPacketThatIsNotThere(t *testing.T) {
 	t.Parallel()
-	got, err := audit.Run(t.Context(), open(t, copyOfSample(t)), keys, audit.Options{Packet: 1})
-	if fault.CodeOf(err) != fault.NotFound || len(got.Findings) > 0 {
-		t.Errorf("%+v, %v; want NotFound", got, err)
-	}
+	onEach(t, func(l *lab) {
+		got, err := l.audit(keys, audit.Options{Packet: 1})
+		if fault.CodeOf(err) != fault.NotFound || len(got.Findings) > 0 {
+			l.Errorf("%+v, %v; want NotFound", got, err)
+		}
+	})
 }
 
 func TestItStopsWhenItHasFoundEnough(t *testing.T) {
 	t.Parallel()
-	path := copyOfSample(t)
-	tamper(t, path, `UPDATE claims SET parent = 4`)
+	l := newLab(t, storebed.OnSQLite)
+	l.tamper(`UPDATE claims SET parent = 4`)
 	for most, want := range map[int]int{1: 1, 4: 4, 0: 14} { // seven books' chains and their parents
-		got := run(t, path, audit.Options{FindingsMax: most})
+		got := l.run(audit.Options{FindingsMax: most})
 		if len(got.Findings) != want || got.Cut != (most > 0) {
 			t.Errorf("at most %d: %d findings, cut %t: %q", most, len(got.Findings), got.Cut, rows(got))
 		}
@@ -99,7 +124,7 @@ func TestItStopsWhenItHasFoundEnough(t *testing.T) {
 
 func TestAnotherEnvironmentOrKeyStopsIt(t *testing.T) {
 	t.Parallel()
-	s := open(t, copyOfSample(t))
+	l := newLab(t, storebed.OnSQLite)
 	for _, test := range []struct {
 		keys *vault.Vault
 		want packet.Environment
@@ -108,7 +133,7 @@ func TestAnotherEnvironmentOrKeyStopsIt(t *testing.T) {
 		{keys, packet.Production, "environment settings name=environment"},
 		{vault.New(vault.Key{9}), packet.Sandbox, "instance-key settings name=instance_key"},
 	} {
-		got, err := audit.Run(t.Context(), s, test.keys, audit.Options{Environment: test.want})
+		got, err := l.audit(test.keys, audit.Options{Environment: test.want})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,10 +159,10 @@ func (u *unsteady) View(ctx context.Context, f func(store.Reader) error) error {
 
 func TestAStoreThatDoesNotAnswerIsNoFinding(t *testing.T) {
 	t.Parallel()
-	path := copyOfSample(t)
-	tamper(t, path, `DELETE FROM packets WHERE id = {kiosk}; UPDATE accounts SET balance = 0`) // so that every step is taken
-	s := open(t, path)
-	want := rows(run(t, path, audit.Options{Deep: true}))
+	l := newLab(t, storebed.OnSQLite)
+	l.tamper(`DELETE FROM packets WHERE id = {kiosk}; UPDATE accounts SET balance = 0`) // so that every step is taken
+	s := l.Open(t)
+	want := rows(l.run(audit.Options{Deep: true}))
 	for n := 1; ; n++ {
 		u := &unsteady{s, n, fault.Busy}
 		got, err := audit.Run(t.Context(), u, keys, audit.Options{Deep: true})
@@ -155,7 +180,7 @@ func TestAStoreThatDoesNotAnswerIsNoFinding(t *testing.T) {
 
 func TestTheCallerCanStopIt(t *testing.T) {
 	t.Parallel()
-	s := open(t, copyOfSample(t))
+	s := newLab(t, storebed.OnSQLite).Open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if got, err := audit.Run(ctx, s, keys, audit.Options{}); !errors.Is(err, context.Canceled) || len(got.Findings) > 0 {

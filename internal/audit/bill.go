@@ -21,6 +21,11 @@ type sentField struct {
 // hashLength is how many hex digits a bill keeps of a field.
 const hashLength = 32
 
+// sceneNames are the values of scene_id that there are.
+var sceneNames = []string{
+	"PRODUCT_1", "PRODUCT_2", "PRODUCT_3", "PRODUCT_4", "PRODUCT_5", "PRODUCT_6", "PRODUCT_7", "PRODUCT_8",
+}
+
 // sentFields are a packet's, in the order in which differences are reported.
 func (a *audit) sentFields(b *book) []sentField {
 	t := &b.Terms
@@ -36,10 +41,6 @@ func (a *audit) sentFields(b *book) []sentField {
 			seeds = []string{string(seed)}
 		}
 	}
-	scenes := []string{""}
-	for n := 1; n <= 8; n++ {
-		scenes = append(scenes, "PRODUCT_"+strconv.Itoa(n))
-	}
 	field := func(name string, values ...string) sentField {
 		f := sentField{name: name}
 		for _, v := range values {
@@ -53,7 +54,7 @@ func (a *audit) sentFields(b *book) []sentField {
 		field("total_amount", strconv.FormatInt(int64(t.Total), 10)), field("total_num", strconv.Itoa(t.Num)),
 		field("wxappid", t.AppID), field("sub_mch_id"), field("amt_type", amounts...),
 		field("send_name", t.SendName), field("wishing", t.Wishing), field("act_name", t.ActName), field("remark", t.Remark),
-		field("scene_id", scenes...),
+		field("scene_id", append([]string{""}, sceneNames...)...),
 	}
 }
 

@@ -17,7 +17,7 @@ var booksDamaged = []damage{
 	{
 		what: "settings of a merchant that are not JSON",
 		sql:  `UPDATE merchants SET settings = '{' WHERE mch_id = '1230000109'`,
-		want: []string{"readable merchants"},
+		want: []string{"readable merchants mch_id=1230000109"},
 	},
 	{
 		what: "an account's entry that cannot be read",
@@ -32,59 +32,76 @@ var booksDamaged = []damage{
 	},
 	{
 		what: "no table of kinds",
-		sql:  `DROP TABLE kinds`,
+		sql:  `DROP VIEW transfers; DROP TABLE kinds`,
 		want: []string{"readable kinds"},
 	},
 	{
-		what: "no table of payouts' events",
-		sql:  `DROP TABLE payout_events`,
-		want: []string{"readable packets id={done}"},
-	},
-	{
-		what: "no table of accounts",
-		sql:  `DROP TABLE accounts`,
-		want: []string{"readable accounts mch_id>"},
-	},
-	{
-		what: "no table of accounts' entries",
-		sql:  `DROP TABLE account_entries`,
-		want: []string{"readable accounts mch_id=1230000109"},
-	},
-	{
-		what: "no table of keys",
-		sql:  `DROP TABLE keys`,
-		deep: true,
-		want: []string{"readable keys mch_id=1230000109"},
-	},
-	{
-		what: "no table of claims",
-		sql:  `DROP TABLE claims`,
-		want: []string{"readable packets id={done}"},
-	},
-	{
-		what: "no table of entries",
-		sql:  `DROP TABLE entries`,
-		want: []string{"readable packets id={done}"},
-	},
-	{
-		what: "no table of payouts",
-		sql:  `DROP TABLE payouts`,
-		want: []string{"readable packets id={done}"},
+		what: "no table of tickets",
+		sql:  `DROP TABLE tickets`,
+		want: []string{"readable merchants mch_id>"},
 	},
 	{
 		what: "no table of followers",
 		sql:  `DROP TABLE followers`,
+		want: []string{"readable packets id>0"},
+	},
+	{
+		what: "accounts without a column",
+		sql:  `ALTER TABLE accounts RENAME COLUMN balance TO rest`,
+		want: []string{"readable accounts mch_id=1230000109"},
+	},
+	{
+		what: "accounts' entries without a column",
+		sql:  `ALTER TABLE account_entries RENAME COLUMN hash TO sum`,
+		want: []string{"readable accounts mch_id=1230000109"},
+	},
+	{
+		what: "sums of the day without a column",
+		sql:  `ALTER TABLE day_sums RENAME COLUMN num TO n`,
+		want: []string{"readable accounts mch_id=1230000109"},
+	},
+	{
+		what: "keys without a column",
+		sql:  `ALTER TABLE keys RENAME COLUMN alg TO kind`,
+		deep: true,
+		want: []string{"readable keys mch_id=1230000109"},
+	},
+	{
+		what: "claims without a column",
+		sql:  `ALTER TABLE claims RENAME COLUMN name TO who`,
 		want: []string{"readable packets id={done}"},
 	},
 	{
-		what: "no table of bills",
-		sql:  `DROP TABLE bills`,
+		what: "entries without a column",
+		sql:  `ALTER TABLE entries RENAME COLUMN note TO text`,
+		want: []string{"readable packets id={done}"},
+	},
+	{
+		what: "followers without a column",
+		sql:  `ALTER TABLE followers RENAME COLUMN fence TO moves`,
+		want: []string{"readable packets id={done}"},
+	},
+	{
+		what: "payouts without a column",
+		sql:  `ALTER TABLE payouts RENAME COLUMN code TO reason`,
+		want: []string{"readable packets id={done}"},
+	},
+	{
+		what: "payouts' events without a column",
+		sql:  `ALTER TABLE payout_events RENAME COLUMN source TO origin`,
+		want: []string{"readable packets id={done}"},
+	},
+	{
+		what: "bills without a column",
+		sql:  `ALTER TABLE bills RENAME COLUMN link TO token`,
 		want: []string{"readable packets id={done}"},
 	},
 	{
 		what: "a bill that cannot be read",
 		sql: `DROP VIEW transfers; ALTER TABLE bills RENAME TO was; CREATE TABLE bills AS SELECT * FROM was;
 			INSERT INTO bills SELECT mch_id, '9999', x'00', fields, link, at FROM bills WHERE packet_id = {fresh}`,
+		postgres: `ALTER TABLE bills RENAME TO was; CREATE VIEW bills AS SELECT * FROM was
+			UNION ALL SELECT mch_id, '9999', 1 / (at - at), fields, link, at FROM was WHERE packet_id = {fresh}`,
 		want: []string{"readable bills mch_id=1230000109"},
 	},
 
@@ -107,11 +124,14 @@ var booksDamaged = []damage{
 	{
 		what: "the other environment, which is part of every send_listid",
 		sql: `UPDATE settings SET value = 'production' WHERE name = 'environment';
-			DELETE FROM packets WHERE id <> {kiosk};
+			UPDATE merchants SET settings = '{"providers":["ticket","sandbox"]}' WHERE mch_id = '1900000109';
+			DELETE FROM packets WHERE id <> {kiosk}; DELETE FROM terms WHERE packet_id <> {kiosk};
+			DELETE FROM claims; DELETE FROM entries WHERE packet_id <> {kiosk};
+			DELETE FROM followers; DELETE FROM payouts; DELETE FROM payout_events;
 			DELETE FROM account_entries WHERE mch_id = '1230000109';
 			DELETE FROM bills WHERE mch_id = '1230000109';
 			UPDATE accounts SET seq = 0, balance = 0, hash = zeroblob(32), at = 0 WHERE mch_id = '1230000109'`,
-		want: []string{"split-commitment terms packet_id={kiosk}"},
+		want: []string{"merchant-settings merchants mch_id=1900000109", "split-commitment terms packet_id={kiosk}"},
 	},
 
 	{
@@ -171,6 +191,9 @@ var booksDamaged = []damage{
 		sql: `DROP VIEW transfers; ALTER TABLE account_entries RENAME TO was; CREATE TABLE account_entries AS SELECT * FROM was;
 			UPDATE account_entries SET amount = -100 WHERE mch_id = '1230000109' AND ref = 'end';
 			UPDATE accounts SET balance = balance + 200 WHERE mch_id = '1230000109'`,
+		postgres: `ALTER TABLE account_entries DROP CONSTRAINT account_entries_amount_check;
+			UPDATE account_entries SET amount = -100 WHERE mch_id = '1230000109' AND ref = 'end';
+			UPDATE accounts SET balance = balance + 200 WHERE mch_id = '1230000109'`,
 		forged: true,
 		want:   []string{"account-kinds account_entries mch_id=1230000109 seq=12"},
 	},
@@ -190,6 +213,24 @@ var booksDamaged = []damage{
 		},
 	},
 	{
+		what: "a merchant gone, account and all",
+		sql:  `DELETE FROM accounts WHERE mch_id = '1900000109'; DELETE FROM merchants WHERE mch_id = '1900000109'`,
+		want: []string{
+			"account-exists accounts mch_id=1900000109",
+			"packet-merchant terms packet_id={kiosk}",
+		},
+	},
+	{
+		what: "an entry of a merchant that there never was",
+		sql:  `INSERT INTO account_entries SELECT 'nobody', 1, kind, ref, amount, at, hash FROM account_entries WHERE ref = 'late'`,
+		want: []string{"account-exists accounts mch_id=nobody"},
+	},
+	{
+		what: "a key of a merchant that there never was",
+		sql:  `INSERT INTO keys SELECT 'nobody', id, use, alg, sealed, public, created_at, not_after FROM keys WHERE id = 'ed'`,
+		want: []string{"account-exists accounts mch_id=nobody"},
+	},
+	{
 		what: "merchants deleted, and their balances overwritten",
 		sql:  `DELETE FROM merchants; UPDATE accounts SET balance = balance + 100000000`,
 		want: []string{
@@ -198,6 +239,11 @@ var booksDamaged = []damage{
 			"account-merchant accounts mch_id=1900000109",
 			"account-balance accounts mch_id=1900000109",
 		},
+	},
+	{
+		what: "packets that would live for years",
+		sql:  `UPDATE merchants SET settings = '{"life_hours":20000}' WHERE mch_id = '1900000109'`,
+		want: []string{"merchant-settings merchants mch_id=1900000109"},
 	},
 	{
 		what: "an account's time overwritten",
@@ -223,6 +269,26 @@ var booksDamaged = []damage{
 		what: "a balance overwritten",
 		sql:  `UPDATE accounts SET balance = balance + 1 WHERE mch_id = '1230000109'`,
 		want: []string{"account-balance accounts mch_id=1230000109"},
+	},
+	{
+		what: "more packets counted in a day than were sent",
+		sql:  `UPDATE day_sums SET num = num + 2 WHERE mch_id = '1230000109' AND seed = zeroblob(16)`,
+		want: []string{"account-day day_sums mch_id=1230000109 day=20000101 seed=00000000000000000000000000000000"},
+	},
+	{
+		what: "a greater amount counted in a day than was sent",
+		sql:  `UPDATE day_sums SET amount = amount + 1 WHERE mch_id = '1230000109' AND seed = zeroblob(16)`,
+		want: []string{"account-day day_sums mch_id=1230000109 day=20000101 seed=00000000000000000000000000000000"},
+	},
+	{
+		what: "less than nothing counted in a day",
+		sql:  `UPDATE day_sums SET num = -1 WHERE mch_id = '1230000109' AND seed = zeroblob(16)`,
+		want: []string{"account-day day_sums mch_id=1230000109 day=20000101 seed=00000000000000000000000000000000"},
+	},
+	{
+		what: "something counted where nothing was",
+		sql:  `INSERT INTO day_sums SELECT '1900000109', day, seed, 0, 401 FROM day_sums WHERE seed = zeroblob(16)`,
+		want: []string{"account-day day_sums mch_id=1900000109 day=20000101 seed=00000000000000000000000000000000"},
 	},
 
 	// Packets' books by themselves.
@@ -250,7 +316,8 @@ var booksDamaged = []damage{
 	},
 	{
 		what: "a claim of another packet",
-		sql: `UPDATE claims SET packet_id = {kiosk} WHERE packet_id = {fresh} AND slot = 2;
+		sql: `INSERT INTO claims SELECT {kiosk}, claimant, seq, slot, parent, amount, at, payee_hash, hash, payee, name FROM claims WHERE packet_id = {fresh} AND slot = 2;
+			DELETE FROM claims WHERE packet_id = {fresh} AND slot = 2;
 			UPDATE packets SET seq = 3, at = 946688520140, claimed_num = 2, claimed = 326,
 				hash = (SELECT hash FROM claims WHERE packet_id = {fresh} AND slot = 1) WHERE id = {fresh}`,
 		want: []string{

@@ -10,9 +10,19 @@ var claimsDamaged = []damage{
 		want:   []string{"claim-slots claims packet_id={fresh} slot=7"},
 	},
 	{
+		what:     "a slot given twice",
+		sql:      `UPDATE claims SET slot = 1, parent = 0 WHERE packet_id = {fresh} AND slot = 2`,
+		postgres: `ALTER TABLE claims DROP CONSTRAINT claims_packet_id_slot_key; UPDATE claims SET slot = 1, parent = 0 WHERE packet_id = {fresh} AND slot = 2`,
+		forged:   true,
+		want: []string{
+			"claim-slots claims packet_id={fresh} slot=1",
+			"claim-amounts claims packet_id={fresh} slot=1",
+		},
+	},
+	{
 		what: "slots that are not in the order of seq",
-		sql: `UPDATE claims SET slot = 3 - slot, parent = 0, amount = 560 - amount WHERE packet_id = {fresh} AND slot > 0;
-			UPDATE packets SET claimed = claimed WHERE id = {fresh}`,
+		sql: `UPDATE claims SET slot = slot + 10 WHERE packet_id = {fresh} AND slot > 0;
+			UPDATE claims SET slot = 13 - slot, parent = 0, amount = 560 - amount WHERE packet_id = {fresh} AND slot > 10`,
 		forged: true,
 		want:   []string{"claim-slots claims packet_id={fresh} slot=2"},
 	},
@@ -40,6 +50,8 @@ var claimsDamaged = []damage{
 		what: "a claimant with two shares",
 		sql: `DROP VIEW transfers; ALTER TABLE claims RENAME TO was; CREATE TABLE claims AS SELECT * FROM was;
 			UPDATE claims SET claimant = (SELECT claimant FROM was WHERE packet_id = {fresh} AND slot = 0) WHERE packet_id = {fresh} AND slot = 2`,
+		postgres: `ALTER TABLE claims DROP CONSTRAINT claims_pkey;
+			UPDATE claims SET claimant = (SELECT claimant FROM claims WHERE packet_id = {fresh} AND slot = 0) WHERE packet_id = {fresh} AND slot = 2`,
 		forged: true,
 		want:   []string{"claim-once claims packet_id={fresh} slot=2"},
 	},
@@ -208,7 +220,7 @@ var claimsDamaged = []damage{
 	},
 	{
 		what: "returned overwritten",
-		sql:  `UPDATE packets SET returned = 1 WHERE id = {fresh}`,
+		sql:  `UPDATE packets SET returned = 2 WHERE id = {fresh}`,
 		want: []string{"head-counters packets id={fresh}", "payout-sum packets id={fresh}"},
 	},
 	{

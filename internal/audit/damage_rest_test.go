@@ -7,9 +7,11 @@ var restDamaged = []damage{
 	{
 		what: "a packet of nobody",
 		sql: `UPDATE terms SET mch_id = 'nobody' WHERE packet_id = {kiosk};
-			UPDATE bills SET mch_id = 'nobody' WHERE mch_id = '1900000109'`,
+			INSERT INTO bills SELECT 'nobody', mch_billno, packet_id, fields, link, at FROM bills WHERE mch_id = '1900000109';
+			DELETE FROM bills WHERE mch_id = '1900000109'`,
 		forged: true,
 		want: []string{
+			"account-exists accounts mch_id=nobody",
 			"packet-merchant terms packet_id={kiosk}",
 			"packet-mirrored entries packet_id={kiosk} seq=1",
 			"account-mirrored account_entries mch_id=1900000109 seq=2",
@@ -69,7 +71,7 @@ var restDamaged = []damage{
 	},
 	{
 		what: "a bill that keeps another amount",
-		sql:  `UPDATE bills SET fields = json_set(fields, '$.total_amount', json_extract(fields, '$.total_num')) WHERE packet_id = {fresh}`,
+		sql:  `UPDATE bills SET fields = json_set(fields, '$.total_amount', '00000000000000000000000000000000') WHERE packet_id = {fresh}`,
 		want: []string{"bill-fields bills mch_id=1230000109 mch_billno=1007"},
 	},
 	{
@@ -112,7 +114,7 @@ var restDamaged = []damage{
 	},
 	{
 		what: "a payout of what nobody claimed",
-		sql:  `INSERT INTO payouts SELECT packet_id, claimant, 2, 4, mch_id, channel, rail_key, amount, payee, frozen, 'refused', version, attempts, next_check, operator, mendable, 0, code, rail_ref, created_at, updated_at FROM payouts WHERE packet_id = {normal}`,
+		sql:  `INSERT INTO payouts SELECT packet_id, claimant, 2, 4, mch_id, channel, rail_key, amount, payee, frozen, 'refused', version, attempts, next_check, operator, mendable, returned, code, rail_ref, created_at, updated_at FROM payouts WHERE packet_id = {normal}`,
 		want: []string{
 			"payout-claim payouts packet_id={normal} slot=4 generation=2",
 			"payout-key payouts packet_id={normal} slot=4 generation=2",
@@ -380,12 +382,41 @@ var restDamaged = []damage{
 		want: []string{"bill-packet bills mch_id=1230000109 mch_billno=9999"},
 	},
 	{
-		what: "a packet that is gone",
+		what: "a packet whose head is gone",
 		sql:  `DELETE FROM packets WHERE id = {kiosk}`,
 		want: []string{
+			"packet-whole entries packet_id={kiosk}",
 			"bill-packet bills mch_id=1900000109 mch_billno=1001",
 			"account-mirrored account_entries mch_id=1900000109 seq=2",
 			"money-conserved accounts mch_id=1900000109",
+		},
+	},
+	{
+		what: "a packet whose terms are gone",
+		sql:  `DELETE FROM terms WHERE packet_id = {kiosk}`,
+		want: []string{
+			"packet-whole packets id={kiosk}",
+			"bill-packet bills mch_id=1900000109 mch_billno=1001",
+			"account-mirrored account_entries mch_id=1900000109 seq=2",
+			"money-conserved accounts mch_id=1900000109",
+		},
+	},
+	{
+		what: "packets of which a row is left",
+		sql: `INSERT INTO claims SELECT 1, claimant, seq, slot, parent, amount, at, payee_hash, hash, payee, name FROM claims WHERE packet_id = {fresh};
+			INSERT INTO entries SELECT 2, seq, kind, amount, at, note, hash FROM entries WHERE packet_id = {fresh};
+			INSERT INTO followers SELECT 3, worker, seq, fence FROM followers WHERE packet_id = {done};
+			INSERT INTO payouts SELECT 9223372036854775806, claimant, generation, slot, mch_id, channel, rail_key, amount, payee, frozen, state, version,
+				attempts, next_check, operator, mendable, returned, code, rail_ref, created_at, updated_at FROM payouts WHERE packet_id = {done};
+			INSERT INTO payout_events SELECT 9223372036854775807, claimant, generation, num, state, source, evidence, at FROM payout_events WHERE packet_id = {done};
+			INSERT INTO packets SELECT -1, seq, hash, at, claimed_num, claimed, refunded, returned, held, ended, settled, expires_at FROM packets WHERE id = {kiosk}`,
+		want: []string{
+			"packet-whole packets id=-1",
+			"packet-whole claims packet_id=1",
+			"packet-whole entries packet_id=2",
+			"packet-whole followers packet_id=3",
+			"packet-whole payouts packet_id=9223372036854775806",
+			"packet-whole payout_events packet_id=9223372036854775807",
 		},
 	},
 	{
@@ -412,14 +443,19 @@ var restDamaged = []damage{
 		},
 	},
 	{
-		what: "a packet moved to where no list of packets begins",
-		sql: `UPDATE packets SET id = -1 WHERE id = {kiosk}; UPDATE terms SET packet_id = -1 WHERE packet_id = {kiosk};
-			UPDATE entries SET packet_id = -1 WHERE packet_id = {kiosk}; UPDATE bills SET packet_id = -1 WHERE packet_id = {kiosk};
-			UPDATE account_entries SET ref = '-1/1' WHERE mch_id = '1900000109' AND seq = 2`,
+		what: "a packet moved to an id that is none",
+		sql: `INSERT INTO packets SELECT -1, seq, hash, at, claimed_num, claimed, refunded, returned, held, ended, settled, expires_at FROM packets WHERE id = {kiosk};
+			INSERT INTO terms SELECT -1, mch_id, mch_billno, type, wxappid, send_name, wishing, act_name, remark, total, num, law, min, cap, commitment, seed,
+				providers, channel, claimant_key, link_key, sent_at, expires_at, secret, seed_ref FROM terms WHERE packet_id = {kiosk};
+			INSERT INTO entries SELECT -1, seq, kind, amount, at, note, hash FROM entries WHERE packet_id = {kiosk};
+			DELETE FROM packets WHERE id = {kiosk}; DELETE FROM terms WHERE packet_id = {kiosk}; DELETE FROM entries WHERE packet_id = {kiosk};
+			UPDATE bills SET packet_id = -1 WHERE packet_id = {kiosk}; UPDATE account_entries SET ref = '-1/1' WHERE mch_id = '1900000109' AND seq = 2`,
 		forged: true,
 		want: []string{
-			"account-mirrored account_entries mch_id=1900000109 seq=2",
-			"money-conserved accounts mch_id=1900000109",
+			"packet-id packets id=-1",
+			"split-feasible terms packet_id=-1",
+			"split-secret terms packet_id=-1",
+			"packet-bill bills mch_id=1900000109 mch_billno=1001",
 		},
 	},
 	{

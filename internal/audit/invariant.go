@@ -43,12 +43,18 @@ var ofPosting = []invariant[*posting]{
 var ofAccount = []invariant[*account]{
 	{"account-exists", accountExists},
 	{"account-merchant", accountMerchant},
+	{"merchant-settings", merchantSettings},
 	{"account-head", accountHead},
 	{"account-balance", accountBalance},
+	{"account-day", accountDay},
 }
 
 var ofKey = []invariant[*sealedKey]{ // deep
 	{"key-opens", keyOpens},
+}
+
+var ofStray = []invariant[*store.Stray]{
+	{"packet-whole", packetWhole},
 }
 
 var ofPacket = []invariant[*book]{
@@ -130,7 +136,7 @@ func Invariants() []string {
 		[]string{readable},
 		names(ofDatabase), names(ofKinds),
 		names(ofPosting), names(ofAccount), names(ofKey),
-		names(ofPacket), names(ofSealed),
+		names(ofStray), names(ofPacket), names(ofSealed),
 		names(ofBill), names(ofMirror), names(ofMoney),
 	)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"hongbao.example/hongbao/internal/ledger"
@@ -113,44 +114,94 @@ func payoutRow(p *store.Payout) string {
 func (b *book) headRow() string  { return fmt.Sprintf("packets id=%d", b.Head.ID) }
 func (b *book) termsRow() string { return fmt.Sprintf("terms packet_id=%d", b.Head.ID) }
 
-// readPackets audits all packets in the order of their ids.
+// readPackets audits all packets in the order of their ids, and what lies between
+// them.
 func (a *audit) readPackets(ctx context.Context) error {
-	for after := packet.ID(0); ; {
-		var books []book
-		err := a.view(ctx, fmt.Sprintf("packets id>%d", after), func(r store.Reader) error {
-			books = books[:0]
-			rows, err := r.Packets(after, packetsPerView)
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
-				b, err := a.readBook(r, row)
-				if err != nil {
-					return &rowError{fmt.Sprintf("packets id=%d", row.Head.ID), err}
-				}
-				books = append(books, b)
-			}
-			return nil
+	for after := packet.ID(math.MinInt64); ; {
+		var p page
+		err := a.view(ctx, fmt.Sprintf("packets id>%d", max(after, 0)), func(r store.Reader) (err error) {
+			p, err = a.readPage(r, after)
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		for i := range books {
-			if err := a.judge(&books[i]); err != nil {
+		for i := range p.strays {
+			if _, err := check(a, ofStray, &p.strays[i]); err != nil {
 				return err
 			}
 		}
-		if len(books) < packetsPerView {
+		for i := range p.books {
+			if err := a.judge(&p.books[i]); err != nil {
+				return err
+			}
+		}
+		if p.last == math.MaxInt64 {
 			return nil
 		}
-		after = books[len(books)-1].Head.ID
+		after = p.last
 	}
 }
 
-// readPacket audits one packet.
+// page is what one View reads of packets.
+type page struct {
+	strays []store.Stray
+	books  []book
+	last   packet.ID // up to here all was read
+}
+
+func (a *audit) readPage(r store.Reader, after packet.ID) (p page, err error) {
+	rows, err := r.Packets(after, packetsPerView)
+	if err != nil {
+		return p, err
+	}
+	p.last = math.MaxInt64
+	if len(rows) == packetsPerView {
+		p.last = rows[len(rows)-1].Head.ID
+	}
+	if p.strays, err = a.readStrays(r, after, p.last); err != nil {
+		return p, err
+	}
+	for _, row := range rows {
+		b, err := a.readBook(r, row)
+		if err != nil {
+			return p, &rowError{fmt.Sprintf("packets id=%d", row.Head.ID), err}
+		}
+		p.books = append(p.books, b)
+	}
+	return p, nil
+}
+
+// readStrays finds the first row of each packet that is not whole, of no more of them
+// than are worth a finding.
+func (a *audit) readStrays(r store.Reader, after, through packet.ID) (strays []store.Stray, err error) {
+	for len(strays) < a.options.FindingsMax {
+		firsts, err := r.Strays(after, through)
+		if err != nil || len(firsts) == 0 {
+			return strays, err
+		}
+		strays = append(strays, firsts[0])
+		after = firsts[0].Packet
+	}
+	return strays, nil
+}
+
+func packetWhole(s *store.Stray) *wrong {
+	if s.Table == "packets" {
+		return wrongf(fmt.Sprintf("packets id=%d", s.Packet), "it has no terms")
+	}
+	return wrongf(fmt.Sprintf("%s packet_id=%d", s.Table, s.Packet), "there is no head of its packet")
+}
+
+// readPacket audits one packet. That it is not there is an error only if nothing of
+// it is.
 func (a *audit) readPacket(ctx context.Context, id packet.ID) error {
+	var strays []store.Stray
 	var b book
-	err := a.view(ctx, fmt.Sprintf("packets id=%d", id), func(r store.Reader) error {
+	err := a.view(ctx, fmt.Sprintf("packets id=%d", id), func(r store.Reader) (err error) {
+		if strays, err = a.readStrays(r, id-1, id); err != nil || len(strays) > 0 {
+			return err
+		}
 		row, err := r.Packet(id)
 		if err != nil {
 			return err
@@ -159,6 +210,10 @@ func (a *audit) readPacket(ctx context.Context, id packet.ID) error {
 		return err
 	})
 	if err != nil {
+		return err
+	}
+	if len(strays) > 0 {
+		_, err = check(a, ofStray, &strays[0])
 		return err
 	}
 	return a.judge(&b)

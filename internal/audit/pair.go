@@ -231,7 +231,7 @@ func mirrorsOf(r store.Reader, entries []ledger.Entry) (pairs []mirrored, err er
 // its book.
 func transferred(r store.Reader, ref string) (mchID string, err error) {
 	id, seq, ok := ledger.ParseRef(ref)
-	if !ok || id <= 0 {
+	if !ok {
 		return "", nil
 	}
 	p, err := r.Packet(packet.ID(id))

@@ -2,14 +2,12 @@ package audit_test
 
 import (
 	"crypto/ed25519"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +24,7 @@ import (
 	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/payout"
 	"hongbao.example/hongbao/internal/store"
-	"hongbao.example/hongbao/internal/store/sqlite"
+	"hongbao.example/hongbao/internal/storebed"
 	"hongbao.example/hongbao/internal/vault"
 )
 
@@ -39,10 +37,13 @@ const (
 var keys = vault.New(vault.Key{1, 2, 3})
 
 // sample is a database in which everything has happened that can happen to a packet,
-// made once by the real engine, payout worker and store.
-var sample struct {
+// made once on each engine by the real engine, payout worker and store.
+var sample = map[storebed.Engine]*image{storebed.OnSQLite: {}, storebed.OnPostgres: {}}
+
+// image is the sample on one engine.
+type image struct {
 	sync.Once
-	file  []byte               // the SQLite file
+	all   []byte               // as storebed loads it
 	ids   map[string]packet.ID // packets by what has become of them
 	names *strings.Replacer    // "{name}" → id, "{openid}" → claimant
 }
@@ -66,8 +67,10 @@ func newWorld(t *testing.T, s store.Store, rest func(time.Duration)) *world {
 		Store: s, Vault: keys, Environment: packet.Sandbox, Log: log,
 		Random: chance(), Now: time.Now, Elapsed: func() time.Duration { return time.Since(start) },
 		Channel: engine.Channel{Name: payout.SandboxName, Min: 1, Cap: 20000}, Providers: "sandbox,ticket",
+		Scope: engine.Scope(storebed.Scope()),
 	})
 	w.must(err)
+	t.Cleanup(w.engine.Close)
 	channel, err := payout.NewSandbox(packet.Sandbox, time.Now)
 	w.must(err)
 	w.worker, err = payout.New(payout.Config{Engine: w.engine, Store: s, Channels: []payout.Channel{channel}, Log: log})
@@ -117,11 +120,15 @@ func (w *world) fund(mchID string, amount money.Fen, ref string) {
 	w.must(err)
 }
 
+// generous is a quota that nobody here comes near to. The kiosk has none, so nothing
+// is counted there.
+var generous = map[string]engine.Quota{shop: {Num: 10_000, Amount: 100_000_000, SeedNum: 10_000, SeedAmount: 100_000_000}}
+
 // send sends a packet of num shares under its own bill number.
 func (w *world) send(mchID, billNo string, kind packet.Type, num int, life time.Duration) packet.ID {
 	sent, err := w.engine.Send(w.Context(), compared(engine.Wish{
 		MchID: mchID, BillNo: billNo, Type: kind, AppID: "wx", Seed: "seed", Total: money.Fen(num) * 200, Num: num,
-		SendName: "somebody", Wishing: "a wish", ActName: "an act", Remark: "a remark", Life: life,
+		SendName: "somebody", Wishing: "a wish", ActName: "an act", Remark: "a remark", Life: life, Quota: generous[mchID],
 	}))
 	w.must(err)
 	return sent.ID
@@ -238,65 +245,77 @@ func (w *world) live() map[string]packet.ID {
 	return ids
 }
 
-// copyOfSample returns the path of a copy of the sample.
-func copyOfSample(t *testing.T) string {
+// sampleOn returns the sample on an engine. It is the same on each, but for what is
+// sealed.
+func sampleOn(t *testing.T, engine storebed.Engine) *image {
 	t.Helper()
-	sample.Do(func() {
-		path := filepath.Join(t.TempDir(), "hongbao.db")
+	m := sample[engine]
+	m.Do(func() {
+		bed := engine.New(t)
 		synctest.Test(t, func(t *testing.T) {
-			s, err := sqlite.Create(t.Context(), path, sqlite.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := newWorld(t, s, time.Sleep)
-			sample.ids = w.live()
-			w.engine.Close()
-			w.must(s.Close())
+			m.ids = newWorld(t, bed.Open(t), time.Sleep).live()
 		})
+		m.all = bed.Save(t)
 		var names []string
-		for name, id := range sample.ids {
+		for name, id := range m.ids {
 			names = append(names, "{"+name+"}", strconv.FormatInt(int64(id), 10))
 		}
 		for _, openid := range []string{"seed", "payout-mend", "payout-never"} {
 			who := keys.Claimant(keys.ClaimantKeyID(), "wx", openid)
 			names = append(names, "{"+openid+"}", hex.EncodeToString(who[:]))
 		}
-		sample.names = strings.NewReplacer(names...)
-		tamper(t, path, "PRAGMA wal_checkpoint(TRUNCATE)") // so that one file is all there is
-		var err error
-		if sample.file, err = os.ReadFile(path); err != nil {
-			t.Fatal(err)
-		}
+		m.names = strings.NewReplacer(names...)
 	})
-	path := filepath.Join(t.TempDir(), "copy.db")
-	if err := os.WriteFile(path, sample.file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return m
 }
 
-func open(t *testing.T, path string) store.Store {
-	t.Helper()
-	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+// lab is a database that was once like the sample.
+type lab struct {
+	*testing.T
+	*storebed.Bed
+	*image
 }
 
-// run audits a file.
-func run(t *testing.T, path string, o audit.Options) audit.Report {
+// onEach runs a test on a copy of the sample on each engine.
+func onEach(t *testing.T, test func(*lab)) {
 	t.Helper()
-	r, err := audit.Run(t.Context(), open(t, path), keys, o)
+	for _, engine := range storebed.Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			test(newLab(t, engine))
+		})
+	}
+}
+
+// newLab makes a copy of the sample.
+func newLab(t *testing.T, engine storebed.Engine) *lab {
+	t.Helper()
+	l := &lab{t, engine.New(t), sampleOn(t, engine)}
+	l.Load(t, l.all)
+	return l
+}
+
+// tamper runs SQL behind the store's back. In it {name} is the id of a packet of the
+// sample.
+func (l *lab) tamper(statements string) {
+	l.Helper()
+	l.Exec(l, l.names.Replace(statements))
+}
+
+// run audits the database as hongbao verify does.
+func (l *lab) run(o audit.Options) audit.Report {
+	l.Helper()
+	r, err := l.audit(keys, o)
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
 	return r
+}
+
+func (l *lab) audit(keys *vault.Vault, o audit.Options) (r audit.Report, err error) {
+	l.Helper()
+	l.Look(l, func(s store.Store) { r, err = audit.Run(l.Context(), s, keys, o) })
+	return r, err
 }
 
 // rows writes findings as "invariant row", sorted as they were found.
@@ -307,30 +326,16 @@ func rows(r audit.Report) (list []string) {
 	return list
 }
 
-// tamper runs SQL on a file behind the store's back. In it {name} is the id of a
-// packet of the sample.
-func tamper(t *testing.T, path, statements string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = db.ExecContext(t.Context(), sample.names.Replace(statements))
-	if err = errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// forge makes every digest, hash and head of a file fit its rows again, as a forger
-// would who can write to the database and has no key.
-func forge(t *testing.T, s store.Store, path string) {
-	t.Helper()
+// forge makes every digest, hash and head fit its rows again, as a forger would who
+// can write to the database and has no key.
+func (l *lab) forge(s store.Store) {
+	l.Helper()
 	var fix []string
 	set := func(table string, hash ledger.Hash, where string) {
 		fix = append(fix, "UPDATE "+table+" SET hash = x'"+hex.EncodeToString(hash[:])+"' WHERE "+where)
 	}
-	if err := s.View(t.Context(), func(r store.Reader) error {
-		packets, err := r.Packets(0, 1000)
+	read := func(r store.Reader) error {
+		packets, err := r.Packets(math.MinInt64, 1000)
 		for _, p := range packets {
 			err = errors.Join(err, forgePacket(r, &p, set, &fix))
 		}
@@ -346,10 +351,11 @@ func forge(t *testing.T, s store.Store, path string) {
 			set("accounts", last.Hash, "mch_id = '"+mchID+"'")
 		}
 		return err
-	}); err != nil {
-		t.Fatal(err)
 	}
-	tamper(t, path, "BEGIN;\n"+strings.Join(fix, ";\n")+";\nCOMMIT")
+	if err := s.View(l.Context(), read); err != nil {
+		l.Error(err)
+	}
+	l.tamper("BEGIN;\n" + strings.Join(fix, ";\n") + ";\nCOMMIT")
 }
 
 func forgePacket(r store.Reader, p *store.Packet, set func(table string, hash ledger.Hash, where string), fix *[]string) error {
