@@ -4,5 +4,6 @@ package main
 var (
 	Main      = main
 	Exits     = exits
+	Run       = run
 	ByArrival = byArrival
 )

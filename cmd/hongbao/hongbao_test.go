@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the texts in testdata/script")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hongbao": main.Main})
+	testscript.Main(m, map[string]func(){"hongbao": main.Main, "look": look})
 }
 
 func TestScripts(t *testing.T) {

@@ -41,10 +41,13 @@ type commands struct {
 	CA       caCmd       `cmd:"" help:"Make the authority behind client certificates."`
 	Packet   packetCmd   `cmd:"" help:"List, show, hold, release and end packets."`
 	Clock    clockCmd    `cmd:"" help:"Confirm the wall clock."`
+	Payout   payoutCmd   `cmd:"" help:"Pause and resume payouts."`
 	Send     sendCmd     `cmd:"" help:"Send a packet through the merchant API."`
 	Query    queryCmd    `cmd:"" help:"Ask the merchant API what became of a packet."`
 	Sign     signCmd     `cmd:"" help:"Explain signatures."`
 	Verify   verifyCmd   `cmd:"" help:"Audit a database: sums, chains, splits, balances."`
+	Backup   backupCmd   `cmd:"" help:"Copy the database into a file, beside a server that runs."`
+	Restore  restoreCmd  `cmd:"" help:"Put a backup in the place of a database that is lost."`
 	Config   configCmd   `cmd:"" help:"Print the commented configuration, or check one."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // for rewriteRows
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite" // for rewriteRows
 
@@ -231,7 +232,14 @@ func claim(ts *testscript.TestScript, _ bool, args []string) {
 //
 //	sql DIR STATEMENT
 func rewriteRows(ts *testscript.TestScript, _ bool, args []string) {
-	db, err := sql.Open("sqlite", filepath.Join(ts.MkAbs(args[0]), "hongbao.db"))
+	driver, source := "sqlite", filepath.Join(ts.MkAbs(args[0]), "hongbao.db")
+	cfg, err := config.Read(filepath.Join(ts.MkAbs(args[0]), "hongbao.toml"))
+	if err == nil && cfg.Database.Postgres() {
+		driver = "pgx"
+		source, err = cfg.Database.URL.Value()
+	}
+	ts.Check(err)
+	db, err := sql.Open(driver, source)
 	ts.Check(err)
 	_, err = db.ExecContext(context.Background(), args[1])
 	ts.Check(errors.Join(err, db.Close()))
@@ -265,4 +273,20 @@ func post(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = ts.Stdout().Write(body)
 	ts.Check(err)
+}
+
+// look is a program that prints what is at an address:
+//
+//	look URL
+func look() {
+	client := http.Client{Timeout: patience}
+	resp, err := client.Get(os.Args[1])
+	if err == nil {
+		_, err = io.Copy(os.Stdout, resp.Body)
+		err = errors.Join(err, resp.Body.Close())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }

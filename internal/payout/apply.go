@@ -9,7 +9,7 @@ import (
 
 // When a payout that is under way is asked about again.
 const (
-	waitLong    = time.Hour           // between asks, once waits is used up
+	waitLong    = time.Hour           // between asks, once waits is used up; and during a pause, after one
 	waitConfirm = 10 * time.Minute    // between asks while the payee must confirm
 	lapseGrace  = 5 * time.Minute     // after the time to confirm, until it is asked whether it lapsed
 	patience    = 25 * 24 * time.Hour // then an operator looks, and nothing is sent again: rails forget after 30 days
@@ -60,7 +60,7 @@ func apply(p store.Payout, a answer, confirm time.Duration, now int64) (store.Pa
 	if p.State != was.State {
 		p.Attempts = 1
 	}
-	p.Operator = !p.State.Final() && (p.Operator || now-p.CreatedAt >= patience.Milliseconds())
+	p.Operator = !p.State.Final() && (p.Operator || a.Progress == Conflict || now-p.CreatedAt >= patience.Milliseconds())
 	p.NextCheck = nextCheck(&p, confirm, now)
 	p.Version, p.UpdatedAt = p.Version+1, now
 	if p.State == was.State && p.Code == was.Code && p.RailRef == was.RailRef && p.Operator == was.Operator {

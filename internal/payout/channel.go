@@ -31,8 +31,10 @@ type Channel interface {
 	// by its key. What Submit cannot classify is Unknown; it has no error to return,
 	// because an error of a request is not the fate of a payout.
 	Submit(context.Context, Frozen) Result
-	// Query asks the rail what became of a request. It changes nothing there. Only
-	// Query may answer NeverSeen, and only when the rail says so for certain.
+	// Query asks the rail what became of a request. It changes nothing there. The
+	// request may never have been sent from here, and under its key the rail may have
+	// another amount or payee: that is Conflict, whatever became of it. Only Query may
+	// answer NeverSeen, and only when the rail says so for certain.
 	Query(context.Context, Frozen) Result
 }
 
@@ -49,7 +51,9 @@ type Order struct {
 	Generation int    // 1 for the first attempt
 	Amount     money.Fen
 	Payee      vault.Payee
-	At         time.Time // when the request is frozen
+	// At is when the share was claimed; of a later attempt, when that was made. A
+	// restored database gives the same claim the same order, and so the same request.
+	At time.Time
 }
 
 // Frozen is an exact request: whatever is sent under Key is sent with Body. Body
@@ -57,6 +61,10 @@ type Order struct {
 type Frozen struct {
 	Key  string
 	Body []byte
+	// Sent says, when it is asked about, that it was handed to Submit or may have been,
+	// as far as this database knows. A rail knows better; only one that keeps nothing
+	// has to believe it.
+	Sent bool
 }
 
 // Format prints the key, whatever the verb.
@@ -100,6 +108,7 @@ const (
 	Accepted                     // the rail is at it
 	AwaitingUser                 // the payee must confirm
 	Cancelling                   // it is being called off, or paid after all
+	Conflict                     // the rail has another request under this key: an operator must look
 )
 
 // Result is the answer to one call.

@@ -20,7 +20,7 @@ const NoneName = "none"
 // Follow does for one packet what its book and its payouts call for: payouts for
 // claims that have none, returns of shares that cannot be paid, and Settle when
 // nothing remains. It moves no money but back to the merchant. It is safe to repeat
-// and to cut off anywhere. A packet that is held waits.
+// and to cut off anywhere. A packet that is held waits, but for what a pause asks of it.
 func (w *Worker) Follow(ctx context.Context, id packet.ID) error {
 	var row store.Packet
 	var place store.Follower
@@ -51,7 +51,11 @@ func (w *Worker) Follow(ctx context.Context, id packet.ID) error {
 func (w *Worker) follow(ctx context.Context, id packet.ID) (more bool, err error) {
 	var from store.Follower
 	var claims []packet.Claim
+	var pause Pause
 	err = w.store.View(ctx, func(r store.Reader) (err error) {
+		if pause, err = ReadPause(r); err != nil {
+			return err
+		}
 		if from, err = r.Follower(id, workerName); err != nil {
 			return err
 		}
@@ -68,7 +72,7 @@ func (w *Worker) follow(ctx context.Context, id packet.ID) (more bool, err error
 	if err != nil {
 		return false, fmt.Errorf("payout: follow packet %d: %w", int64(id), err)
 	}
-	if pic.State == packet.Held { // or it breaks an invariant
+	if rests(pic, pause) {
 		return false, nil
 	}
 	if w.channels[pic.Terms.Channel] == nil {
@@ -101,6 +105,12 @@ func (w *Worker) follow(ctx context.Context, id packet.ID) (more bool, err error
 	}
 }
 
+// rests says whether nothing is to be made of a packet's book now: the packet is
+// held. During a pause its shares get payouts all the same, to be asked about.
+func rests(pic *engine.Picture, pause Pause) bool {
+	return pic.Broken || pic.State == packet.Held && !pause.Paused()
+}
+
 // queued is a new attempt to pay a claim.
 func queued(pic *engine.Picture, c *packet.Claim, generation int, now int64) store.Payout {
 	return store.Payout{
@@ -119,7 +129,11 @@ func queued(pic *engine.Picture, c *packet.Claim, generation int, now int64) sto
 func (w *Worker) tidy(ctx context.Context, id packet.ID) error {
 	var row store.Packet
 	var all []store.Payout
+	var pause Pause
 	if err := w.store.View(ctx, func(r store.Reader) (err error) {
+		if pause, err = ReadPause(r); err != nil {
+			return err
+		}
 		if row, err = r.Packet(id); err != nil {
 			return err
 		}
@@ -127,6 +141,12 @@ func (w *Worker) tidy(ctx context.Context, id packet.ID) error {
 		return err
 	}); err != nil {
 		return fmt.Errorf("payout: tidy packet %d: %w", int64(id), err)
+	}
+	if woken := w.asleep(all, pause); len(woken) > 0 {
+		err := w.store.Update(ctx, func(tx store.Tx) error { return tx.UpdatePayouts(woken) })
+		if err != nil && !errors.Is(err, store.ErrStale) { // stale: another worker was here
+			return fmt.Errorf("payout: wake packet %d: %w", int64(id), err)
+		}
 	}
 	newest := newestOf(all)
 	if !slices.ContainsFunc(all, refused) && !settles(&row, newest) {
@@ -136,13 +156,21 @@ func (w *Worker) tidy(ctx context.Context, id packet.ID) error {
 	if err != nil {
 		return fmt.Errorf("payout: tidy packet %d: %w", int64(id), err)
 	}
-	if pic.State == packet.Held { // or it breaks an invariant
+	if rests(pic, pause) {
 		return nil
 	}
 	for i := range all {
 		if !followsFrom(pic, &all[i]) {
 			return w.distrust(ctx, id, errPayout)
 		}
+	}
+	if pause.Paused() {
+		if made, err := w.followUp(ctx, pic, newest); made || err != nil {
+			return err
+		}
+	}
+	if pic.State == packet.Held {
+		return nil
 	}
 	if err := w.giveBackAll(ctx, pic, newest); err != nil {
 		return err
@@ -156,6 +184,24 @@ func (w *Worker) tidy(ctx context.Context, id packet.ID) error {
 	}
 	w.stats.Settled.Add(1)
 	return nil
+}
+
+// asleep lists, as they become, the payouts of a packet that were put off during a
+// pause and are wanted now: it is over, or another one has begun since.
+func (w *Worker) asleep(all []store.Payout, pause Pause) (woken []store.Payout) {
+	now := w.now()
+	for i := range all {
+		p := &all[i]
+		if p.State != store.PayoutQueued || p.NextCheck <= now+w.lease.Milliseconds() { // it may be under a lease
+			continue
+		}
+		if !pause.Paused() || p.UpdatedAt < pause.Since.UnixMilli() {
+			next := changed(p, now)
+			next.NextCheck = now
+			woken = append(woken, next)
+		}
+	}
+	return woken
 }
 
 // newestOf lists the newest payout of each share. all is sorted by slot and generation.
@@ -256,16 +302,10 @@ func (w *Worker) Revisit(ctx context.Context, id packet.ID, who packet.Claimant)
 		if !followsFrom(pic, &old) {
 			return errPayout
 		}
-		c := pic.Claims[old.Slot]
-		c.Payee = old.Payee // memory has none
-		if now >= mendUntil(&c) {
+		if now >= mendUntil(&pic.Claims[old.Slot]) {
 			return nil
 		}
-		// The refused payout moves on too: a return that was decided on it falls through.
-		if err := tx.UpdatePayouts([]store.Payout{changed(&old, now)}); err != nil {
-			return err
-		}
-		return tx.InsertPayouts([]store.Payout{queued(pic, &c, old.Generation+1, now)})
+		return retry(tx, pic, &old, now)
 	})
 	switch {
 	case errors.Is(err, errPayout):
@@ -275,6 +315,42 @@ func (w *Worker) Revisit(ctx context.Context, id packet.ID, who packet.Claimant)
 	default:
 		return err
 	}
+}
+
+// retry makes the attempt after one that was refused. The refused payout moves on too:
+// a return that was decided on it falls through.
+func retry(tx store.Tx, pic *engine.Picture, old *store.Payout, now int64) error {
+	c := pic.Claims[old.Slot]
+	c.Payee = old.Payee // memory has none
+	if err := tx.UpdatePayouts([]store.Payout{changed(old, now)}); err != nil {
+		return err
+	}
+	return tx.InsertPayouts([]store.Payout{queued(pic, &c, old.Generation+1, now)})
+}
+
+// followUp makes the attempt after each that may have had one in what a restore has
+// lost, so that it is asked about and no share returns that was paid. made says
+// whether there was one.
+func (w *Worker) followUp(ctx context.Context, pic *engine.Picture, newest []store.Payout) (made bool, err error) {
+	now := w.now()
+	for i := range newest {
+		old := &newest[i]
+		if !mayHaveFollowed(old) {
+			continue
+		}
+		made = true
+		err := w.store.Update(ctx, func(tx store.Tx) error { return retry(tx, pic, old, now) })
+		if err != nil && !errors.Is(err, store.ErrStale) { // stale: the payee was back just now
+			return made, fmt.Errorf("payout: try slot %d of packet %d again: %w", old.Slot, int64(old.Packet), err)
+		}
+	}
+	return made, nil
+}
+
+// mayHaveFollowed says whether there may have been an attempt after a payout, in what
+// a restore has lost: their payee may have been back.
+func mayHaveFollowed(p *store.Payout) bool {
+	return refused(*p) && p.Mendable && p.Generation < generationMax && p.Payee != nil
 }
 
 // pauses are how old an attempt must be before a visit makes another one: each uses

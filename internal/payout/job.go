@@ -3,6 +3,7 @@ package payout
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,8 +19,13 @@ type job struct {
 	ask     bool // it may have been sent: nothing is sent before the rail was asked
 	resend  bool // if the rail says that it never saw it
 	answers []answer
-	row     store.Payout // as the answers left it
-	final   bool         // by these answers
+
+	// Of what was not sent from here (Worker.probe); else zero.
+	sealed []byte // the request, as it is kept once the rail knows it
+	pause  Pause
+
+	row   store.Payout // as the answers left it
+	final bool         // by these answers
 }
 
 // call calls the channels, with a bounded number of calls at a time.
@@ -100,6 +106,14 @@ func (j *job) apply(was store.Payout, now int64) (events []store.PayoutEvent, er
 	j.row = was
 	for _, a := range j.answers {
 		var e store.PayoutEvent
+		if j.row.State == store.PayoutQueued && j.sealed != nil {
+			if j.row, e = j.probed(j.row, a, now); e.State != "" {
+				events = append(events, e)
+			}
+			if j.row.State == store.PayoutQueued {
+				continue
+			}
+		}
 		if j.row, e, err = apply(j.row, a, confirm, now); err != nil {
 			return nil, err
 		}
@@ -110,6 +124,25 @@ func (j *job) apply(was store.Payout, now int64) (events []store.PayoutEvent, er
 	j.row.Version = min(j.row.Version, was.Version+1) // two answers are one write
 	j.final = j.row.State.Final() && !was.State.Final()
 	return events, nil
+}
+
+// probed moves on a payout that was not sent from here and was asked about. One that
+// the rail knows has been sent, by a server whose database is lost: what the rail
+// says of it is then applied as to any other. One that it does not know stays as it
+// is, and it is noted that it was asked about.
+func (j *job) probed(p store.Payout, a answer, now int64) (store.Payout, store.PayoutEvent) {
+	p.Version, p.UpdatedAt = p.Version+1, now
+	switch {
+	case a.Outcome == Unknown && a.Progress == NoProgress:
+		p.NextCheck = nextCheck(&p, 0, now)
+		return p, store.PayoutEvent{}
+	case a.Outcome == Unknown && a.Progress == NeverSeen:
+		p.Attempts, p.NextCheck = 0, now+waitLong.Milliseconds() // asleep, see Worker.asleep
+		return p, event(&p, a.source, neverSeen(j.pause)+a.Evidence, now)
+	default:
+		p.State, p.Frozen = store.PayoutSubmitting, j.sealed
+		return p, event(&p, a.source, "the channel knows it", now)
+	}
 }
 
 // current reads a payout as it is now.
@@ -129,9 +162,14 @@ func current(tx store.Tx, p *store.Payout) (store.Payout, error) {
 // count counts what answers brought.
 func (w *Worker) count(jobs []*job) {
 	for _, j := range jobs {
+		if j.leased.State == store.PayoutQueued && j.row.State != store.PayoutQueued {
+			w.stats.Recovered.Add(1)
+		}
 		switch {
 		case j.row.State.Final() && j.row.Operator && !j.leased.Operator:
 			w.stats.Contradictions.Add(1)
+		case j.row.Operator && !j.leased.Operator && slices.ContainsFunc(j.answers, conflicts):
+			w.stats.Conflicts.Add(1)
 		case j.final && j.row.State == store.PayoutDone:
 			w.stats.Done.Add(1)
 		case j.final:
@@ -139,3 +177,5 @@ func (w *Worker) count(jobs []*job) {
 		}
 	}
 }
+
+func conflicts(a answer) bool { return a.Progress == Conflict }

@@ -19,6 +19,25 @@
 // generation) is made only when the rail has refused the one before. No timer
 // refuses anything: a share returns to the merchant on the rail's refusal only.
 //
+// # Pauses, and what a restore has lost
+//
+// During a pause (Pause) no payout is sent. It is a setting of the database, so it
+// holds for every worker and across restarts; a round compares it in the transaction
+// that takes its leases. A database that was restored from a backup starts with one,
+// because the rail may know more than it: what was claimed before the backup may have
+// been paid after it. So a pause asks about all that would be sent after it.
+//
+//	queued, or a claim without a payout    asked about. Known to the rail: it goes on as
+//	                                       if it had been sent from here. Not known: it
+//	                                       stays queued, and an event says that it was asked
+//	refused, and the payee could mend it   the attempt that may have followed is made, so
+//	                                       that it is asked about like the others
+//	sent                                   asked about before anything is sent again, as ever
+//
+// Resume refuses while something of that is left of what was claimed before the pause.
+// What was claimed after the backup is lost, and claimed anew it has the same key: a
+// rail that has paid it finds the same request, or another amount, which is Conflict.
+//
 // # Steps
 //
 // Everything a Worker does is a step that can be cut off anywhere and done again:

@@ -19,22 +19,22 @@ import (
 // them, writes down the answers, and follows the packets that may have come to
 // their end by that. It returns how many payouts were due. It is safe to repeat and
 // to cut off anywhere: what it did not write down is asked about when the lease is
-// over.
+// over. During a pause it only asks.
 func (w *Worker) Round(ctx context.Context) (int, error) {
-	now := w.now()
-	due, books, err := w.due(ctx, now)
+	r := &round{now: w.now()}
+	due, books, err := w.due(ctx, r)
 	if err != nil {
 		return 0, fmt.Errorf("payout: what is due: %w", err)
 	}
+	w.notice(r.pause)
 	if len(due) == 0 {
 		return 0, nil
 	}
-	r := &round{now: now}
 	for i := range due {
 		w.take(ctx, r, &due[i], books[due[i].Packet])
 	}
-	switch err := w.write(ctx, r.rows, r.events); {
-	case errors.Is(err, store.ErrStale): // another worker has taken some of them
+	switch err := w.begin(ctx, r); {
+	case errors.Is(err, store.ErrStale): // another worker has taken some of them, or a pause has begun
 		return len(due), errors.Join(r.errs...)
 	case err != nil:
 		return len(due), errors.Join(append(r.errs, fmt.Errorf("payout: lease: %w", err))...)
@@ -52,6 +52,7 @@ func (w *Worker) Round(ctx context.Context) (int, error) {
 // round is what one Round has to do.
 type round struct {
 	now    int64
+	pause  Pause
 	rows   []store.Payout // as they are written before the calls
 	events []store.PayoutEvent
 	jobs   []*job
@@ -62,36 +63,40 @@ type round struct {
 type book struct {
 	pic    *engine.Picture
 	head   packet.Head
-	claims []packet.Claim // by slot; read only if a payout is to be sent for the first time
-	err    error          // why the packet cannot be worked on now
+	claims []packet.Claim   // by slot; read only if a payout was not sent before
+	asked  map[attempt]bool // during the pause; read then, if a payout was not sent before
+	err    error            // why the packet cannot be worked on now
 }
 
 // held says whether the packet waits, by what the database or memory knows of it.
 func (b *book) held() bool { return b.head.Held || b.pic.State == packet.Held }
 
 // due reads the payouts that are due, and of each packet what is needed to judge them.
-func (w *Worker) due(ctx context.Context, now int64) (due []store.Payout, books map[packet.ID]*book, err error) {
-	err = w.store.View(ctx, func(r store.Reader) (err error) {
+func (w *Worker) due(ctx context.Context, r *round) (due []store.Payout, books map[packet.ID]*book, err error) {
+	err = w.store.View(ctx, func(reader store.Reader) (err error) {
 		books = make(map[packet.ID]*book)
-		if due, err = r.PayoutsDue(now, batchMax); err != nil {
+		if r.pause, err = ReadPause(reader); err != nil {
+			return err
+		}
+		if due, err = reader.PayoutsDue(r.now, batchMax); err != nil {
 			return err
 		}
 		for i := range due {
-			if err := readBook(r, books, &due[i]); err != nil {
+			if err := readBook(reader, books, &due[i], r.pause); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	for id, b := range books {
-		if b.err == nil {
+	for _, id := range slices.Sorted(maps.Keys(books)) {
+		if b := books[id]; b.err == nil {
 			b.pic, b.err = w.engine.Fresh(ctx, id) // after its rows were read, see trust
 		}
 	}
 	return due, books, err
 }
 
-func readBook(r store.Reader, books map[packet.ID]*book, p *store.Payout) error {
+func readBook(r store.Reader, books map[packet.ID]*book, p *store.Payout, pause Pause) error {
 	b := books[p.Packet]
 	if b == nil {
 		row, err := r.Packet(p.Packet)
@@ -102,11 +107,29 @@ func readBook(r store.Reader, books map[packet.ID]*book, p *store.Payout) error 
 		books[p.Packet] = b
 	}
 	if p.State == store.PayoutQueued && b.claims == nil && b.err == nil {
-		claims, err := r.Claims(p.Packet, 0)
-		b.claims = claims
+		var err error
+		if b.claims, err = r.Claims(p.Packet, 0); err != nil {
+			return err
+		}
+		b.asked, err = askedDuring(r, p.Packet, pause)
 		return err
 	}
 	return nil
+}
+
+// begin writes what a round does before it calls any channel: leases above all. The
+// pause is compared in the same transaction, so that nothing is sent that was not
+// leased before it.
+func (w *Worker) begin(ctx context.Context, r *round) error {
+	return w.store.Update(ctx, func(tx store.Tx) error {
+		switch now, err := ReadPause(tx); {
+		case err != nil:
+			return err
+		case now != r.pause:
+			return store.ErrStale
+		}
+		return write(tx, r.rows, r.events)
+	})
 }
 
 // take decides what a round does about one payout. What cannot be worked on waits,
@@ -118,38 +141,70 @@ func (w *Worker) take(ctx context.Context, r *round, p *store.Payout, b *book) {
 		r.wait(p, fmt.Errorf("payout: packet %d: %w", int64(p.Packet), b.err))
 	case channel == nil:
 		r.wait(p, noChannel(p.Packet, p.Channel))
-	case first && b.held():
-		r.wait(p, nil)
-	case first:
-		w.first(ctx, r, p, b, channel)
-	default:
+	case !first:
 		w.again(ctx, r, p, b, channel)
+	case b.asked[attemptOf(p)]:
+		r.sleep(p)
+	case r.pause.Paused():
+		w.probe(ctx, r, p, b, channel)
+	case b.held():
+		r.wait(p, nil)
+	default:
+		w.first(ctx, r, p, b, channel)
 	}
 }
 
-// first freezes the request of a payout that was never sent.
+// first sends a payout that was never sent.
 func (w *Worker) first(ctx context.Context, r *round, p *store.Payout, b *book, channel Channel) {
+	frozen, ok := w.freeze(ctx, r, p, b, channel)
+	if !ok {
+		return
+	}
+	next := w.leased(p, r.now)
+	next.State, next.Frozen = store.PayoutSubmitting, w.seal(p, frozen)
+	r.rows = append(r.rows, next)
+	r.events = append(r.events, event(&next, sourceCreate, "", r.now))
+	r.jobs = append(r.jobs, &job{leased: next, channel: channel, frozen: frozen})
+}
+
+// probe asks about a payout that this database has not sent. Before it was restored
+// from a backup it may have.
+func (w *Worker) probe(ctx context.Context, r *round, p *store.Payout, b *book, channel Channel) {
+	frozen, ok := w.freeze(ctx, r, p, b, channel)
+	if !ok {
+		return
+	}
+	next := w.leased(p, r.now)
+	r.rows = append(r.rows, next)
+	r.jobs = append(r.jobs, &job{leased: next, channel: channel, frozen: frozen, ask: true, sealed: w.seal(p, frozen), pause: r.pause})
+}
+
+// freeze makes the request of a payout that was never sent. If it cannot, the payout
+// waits, and ok is false.
+func (w *Worker) freeze(ctx context.Context, r *round, p *store.Payout, b *book, channel Channel) (f Frozen, ok bool) {
 	payee, err := w.trustPayout(b, p)
 	if err != nil {
 		r.wait(p, w.distrust(ctx, p.Packet, err))
-		return
+		return Frozen{}, false
 	}
-	frozen, err := channel.Prepare(Order{
-		Key: p.RailKey, ListID: b.pic.ListID, Generation: p.Generation, Amount: p.Amount, Payee: payee, At: time.UnixMilli(r.now),
+	at := p.CreatedAt
+	if p.Generation == 1 {
+		at = b.claims[p.Slot].At
+	}
+	f, err = channel.Prepare(Order{
+		Key: p.RailKey, ListID: b.pic.ListID, Generation: p.Generation, Amount: p.Amount, Payee: payee, At: time.UnixMilli(at),
 	})
 	if err != nil { // a matter of configuration: the channel had promised to take such a share
 		next := changed(p, r.now)
 		next.Operator = true
 		r.rows = append(r.rows, next)
 		r.events = append(r.events, event(&next, sourceCreate, "cannot be sent: "+err.Error(), r.now))
-		return
 	}
-	next := w.leased(p, r.now)
-	next.State = store.PayoutSubmitting
-	next.Frozen = w.engine.Vault().Seal(vault.FrozenRequest, vault.PayoutRow(p.Packet, p.Claimant, p.Generation), frozen.Body)
-	r.rows = append(r.rows, next)
-	r.events = append(r.events, event(&next, sourceCreate, "", r.now))
-	r.jobs = append(r.jobs, &job{leased: next, channel: channel, frozen: frozen})
+	return f, err == nil
+}
+
+func (w *Worker) seal(p *store.Payout, f Frozen) []byte {
+	return w.engine.Vault().Seal(vault.FrozenRequest, vault.PayoutRow(p.Packet, p.Claimant, p.Generation), f.Body)
 }
 
 // again asks about a payout that was sent. Only one that the rail never acknowledged
@@ -167,8 +222,8 @@ func (w *Worker) again(ctx context.Context, r *round, p *store.Payout, b *book, 
 	}
 	r.rows = append(r.rows, next)
 	r.jobs = append(r.jobs, &job{
-		leased: next, channel: channel, frozen: Frozen{Key: p.RailKey, Body: body}, ask: true,
-		resend: next.State == store.PayoutUnknown && !b.held() && r.now-p.CreatedAt < patience.Milliseconds(),
+		leased: next, channel: channel, frozen: Frozen{Key: p.RailKey, Body: body, Sent: true}, ask: true,
+		resend: next.State == store.PayoutUnknown && !b.held() && !r.pause.Paused() && r.now-p.CreatedAt < patience.Milliseconds(),
 	})
 }
 
@@ -194,6 +249,14 @@ func (r *round) wait(p *store.Payout, cause error) {
 	r.rows, r.errs = append(r.rows, next), append(r.errs, cause)
 }
 
+// sleep puts a payout off that has been asked about during the pause, until the pause
+// is over (Worker.asleep).
+func (r *round) sleep(p *store.Payout) {
+	next := changed(p, r.now)
+	next.NextCheck = r.now + waitLong.Milliseconds()
+	r.rows = append(r.rows, next)
+}
+
 // closing lists the packets that a round's answers may have brought to their end:
 // a share was refused, or the last one of a packet that has ended is paid.
 func (r *round) closing(books map[packet.ID]*book) []packet.ID {
@@ -204,10 +267,6 @@ func (r *round) closing(books map[packet.ID]*book) []packet.ID {
 		}
 	}
 	return slices.Sorted(maps.Keys(ids))
-}
-
-func (w *Worker) write(ctx context.Context, rows []store.Payout, events []store.PayoutEvent) error {
-	return w.store.Update(ctx, func(tx store.Tx) error { return write(tx, rows, events) })
 }
 
 func write(tx store.Tx, rows []store.Payout, events []store.PayoutEvent) error {

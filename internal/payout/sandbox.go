@@ -25,7 +25,7 @@ const (
 
 // Sandbox pays in play money. It keeps nothing, not even which requests it has seen:
 // what becomes of a payout is written in the payee's openid, by its beginning, and
-// follows from the request and the time since it was frozen.
+// follows from the request, the time since its order and whether it was sent.
 //
 //	payout-refused   refused, cannot be mended: the share returns to the merchant
 //	payout-mend      refused, can be mended; the second generation is done
@@ -35,6 +35,8 @@ const (
 //	payout-confirm   waits for the payee; asked, it is done
 //	payout-lapse     waits for the payee, who does not confirm: cancelled after 24 hours
 //	payout-never     unknown for ever
+//	payout-known     done; and known already when it was never sent from this database,
+//	                 as after a restore
 //	any other        done at once
 type Sandbox struct{ now func() time.Time }
 
@@ -75,7 +77,7 @@ func (s *Sandbox) Prepare(o Order) (Frozen, error) {
 		return Frozen{}, errors.New("sandbox: the payee has no openid")
 	}
 	body, err := json.Marshal(request(o))
-	return Frozen{o.Key, body}, err
+	return Frozen{Key: o.Key, Body: body}, err
 }
 
 // Submit answers as the openid says.
@@ -92,14 +94,14 @@ func (s *Sandbox) answer(f Frozen, asked bool) Result {
 	age := s.now().Sub(q.At)
 	is := func(script string) bool { return strings.HasPrefix(q.Payee.Subject, "payout-"+script) }
 	switch {
+	case asked && (is("lost") || !f.Sent && !is("known")):
+		return Result{Progress: NeverSeen, Code: "never_seen", Evidence: "sandbox: no such key"}
 	case is("refused"):
 		return Result{Outcome: Refused, Code: "account_closed", Evidence: "sandbox: refused"}
 	case is("mend") && q.Generation == 1:
 		return Result{Outcome: Refused, Mendable: true, Code: "name_missing", Evidence: "sandbox: refused, can be mended"}
 	case is("never"), is("unknown") && !asked, is("lost") && !asked && age < waits[0]:
 		return Result{Code: "no_answer", Evidence: "sandbox: no answer"}
-	case is("lost") && asked:
-		return Result{Progress: NeverSeen, Code: "never_seen", Evidence: "sandbox: no such key"}
 	case is("accepted") && !asked:
 		return Result{Progress: Accepted, Code: "accepted", Evidence: "sandbox: accepted"}
 	case is("confirm") && !asked, is("lapse") && age < sandboxConfirm:

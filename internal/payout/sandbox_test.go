@@ -24,7 +24,7 @@ func newSandbox(t *testing.T, now func() time.Time) *payout.Sandbox {
 }
 
 var scripts = []string{
-	"lin", "payout-refused", "payout-mend", "payout-unknown", "payout-lost", "payout-accepted", "payout-confirm", "payout-lapse", "payout-never",
+	"lin", "payout-refused", "payout-mend", "payout-unknown", "payout-lost", "payout-accepted", "payout-confirm", "payout-lapse", "payout-never", "payout-known",
 }
 
 func TestChannelsKeepTheContract(t *testing.T) {

@@ -51,6 +51,7 @@ type Worker struct {
 	calls    int
 	callTime time.Duration
 	lease    time.Duration // outlasts the calls of a full round
+	pause    atomic.Pointer[Pause]
 	stats    Stats
 }
 
@@ -59,6 +60,8 @@ type Stats struct {
 	Created, Done, Refused, Returned, Settled atomic.Int64
 	Mismatches                                atomic.Int64 // rows found that are not what their book was written for
 	Contradictions                            atomic.Int64 // answers that contradict a final one
+	Conflicts                                 atomic.Int64 // payouts whose key the channel has for another request
+	Recovered                                 atomic.Int64 // payouts that the channel knew before they were sent from this database
 }
 
 // New makes a worker. It refuses channels of another environment than the engine's,
@@ -71,6 +74,7 @@ func New(cfg Config) (*Worker, error) {
 		engine: cfg.Engine, store: cfg.Store, log: cfg.Log, channels: make(map[string]Channel),
 		calls: cfg.Calls, callTime: cfg.CallTime,
 	}
+	w.pause.Store(&Pause{})
 	if w.calls == 0 {
 		w.calls = 32
 	}
@@ -93,14 +97,34 @@ func New(cfg Config) (*Worker, error) {
 // Stats returns the worker's counters; they go on counting.
 func (w *Worker) Stats() *Stats { return &w.stats }
 
+// Pause returns the pause that the worker has met last.
+func (w *Worker) Pause() Pause { return *w.pause.Load() }
+
+// notice keeps the pause that a round has met, and tells when it is another one.
+func (w *Worker) notice(now Pause) {
+	switch was := w.pause.Swap(&now); {
+	case *was == now:
+	case now.Paused():
+		w.log.Warn("payouts are paused; to go on: hongbao payout resume", "since", now.Since, "reason", now.Reason)
+	default:
+		w.log.Info("payouts go on")
+	}
+}
+
 // Health lists what an operator must look at: nil when all is well.
 func (w *Worker) Health() []string {
 	var all []string
+	if p := w.Pause(); p.Paused() {
+		all = append(all, "payout: paused since "+p.Since.Format(time.RFC3339)+" ("+p.Reason+"); nothing is sent until: hongbao payout resume")
+	}
 	if w.stats.Mismatches.Load() > 0 {
 		all = append(all, "payout: a claim or payout is not what its packet's book was written for; the packet is held, see the log")
 	}
 	if w.stats.Contradictions.Load() > 0 {
 		all = append(all, "payout: a channel contradicted a final answer: a share may have been paid twice, see payout events")
+	}
+	if w.stats.Conflicts.Load() > 0 {
+		all = append(all, "payout: a channel has another amount or payee under the key of a share, which waits for an operator; see payout events")
 	}
 	return all
 }
@@ -135,7 +159,11 @@ func (w *Worker) Run(ctx context.Context) {
 				scanning = after != 0
 				w.report(ctx, err)
 			}
+			before := w.Pause()
 			w.rounds(ctx)
+			if w.Pause() != before { // what sleeps may be wanted
+				scanning, after = true, 0
+			}
 		}
 	}
 }

@@ -3,7 +3,6 @@
 package payouttest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,7 +77,6 @@ type Rail struct {
 // bill is what the rail knows of one key.
 type bill struct {
 	order payout.Order
-	body  []byte
 	fate  Fate
 	asked int
 	paid  money.Fen
@@ -151,6 +149,9 @@ func (r *Rail) Query(ctx context.Context, f payout.Frozen) payout.Result {
 	if !ok {
 		return payout.Result{Progress: payout.NeverSeen, Code: "never_seen", Evidence: "no such key"}
 	}
+	if !b.is(f) {
+		return otherRequest()
+	}
 	b.asked++
 	b.settle()
 	return b.result()
@@ -179,7 +180,7 @@ func (r *Rail) call(ctx context.Context) Fault {
 func (r *Rail) submit(f payout.Frozen) payout.Result {
 	b, ok := r.bills[f.Key]
 	if !ok {
-		b = &bill{body: f.Body}
+		b = new(bill)
 		if err := json.Unmarshal(f.Body, &b.order); err != nil || b.order.Key != f.Key {
 			r.wrong = append(r.wrong, "a request that is not one of this channel: "+f.Key)
 			return payout.Result{Evidence: "malformed"}
@@ -188,11 +189,24 @@ func (r *Rail) submit(f payout.Frozen) payout.Result {
 		r.bills[f.Key] = b
 		b.settle()
 	}
-	if !bytes.Equal(b.body, f.Body) {
+	if !b.is(f) {
 		r.wrong = append(r.wrong, "key "+f.Key+" was used with two requests")
-		return payout.Result{Evidence: "other parameters"}
+		return otherRequest()
 	}
 	return b.result()
+}
+
+// is says whether a request is the one that the rail has under its key. Like a bank
+// it looks at who gets how much for what, not at when somebody says they asked.
+func (b *bill) is(f payout.Frozen) bool {
+	var o payout.Order
+	err := json.Unmarshal(f.Body, &o)
+	o.At = b.order.At
+	return err == nil && o == b.order
+}
+
+func otherRequest() payout.Result {
+	return payout.Result{Progress: payout.Conflict, Code: "other_parameters", Evidence: "the key has another request"}
 }
 
 // settle pays what is to be paid by now, once.

@@ -62,6 +62,9 @@ func New(c Config) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(c.counters()...)
+	registry.MustRegister(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Namespace: "hongbao", Name: "payouts_paused", Help: "1 while no payout is sent."},
+		func() float64 { return bit(c.Payouts.Pause().Paused()) }))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux
 }
@@ -97,6 +100,8 @@ func (c Config) counters() []prometheus.Collector {
 		{"payouts_returned_total", "Shares that went back to their merchant.", &p.Returned},
 		{"payouts_mismatched_total", "Rows that are not what their book was written for.", &p.Mismatches},
 		{"payouts_contradicted_total", "Answers that contradict a final one.", &p.Contradictions},
+		{"payouts_conflicting_total", "Payouts whose key a channel has for another amount or payee.", &p.Conflicts},
+		{"payouts_recovered_total", "Payouts that a channel knew before they were sent from this database.", &p.Recovered},
 		{"panics_total", "Requests whose handler panicked.", c.Panics},
 	} {
 		all = append(all, prometheus.NewCounterFunc(
@@ -104,4 +109,12 @@ func (c Config) counters() []prometheus.Collector {
 			func() float64 { return float64(m.count.Load()) }))
 	}
 	return all
+}
+
+// bit is 1 or 0, as a gauge has it.
+func bit(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
