@@ -33,7 +33,7 @@ type Options struct {
 	Log     *slog.Logger         // default: none
 	Version string               // shown to operators
 	Random  io.Reader            // default: crypto/rand
-	Now     func() time.Time     // default: time.Now
+	Now     func() time.Time     // default: time.Now, held against the database's clock where it has one
 	Elapsed func() time.Duration // default: the monotonic clock since the start
 }
 
@@ -68,6 +68,7 @@ type Core struct {
 // OpenCore opens the database that cfg names, if environment and instance key are
 // those it was made with. sweep says whether this process refunds what expires.
 func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ *Core, err error) {
+	ownClock := o.Now == nil
 	o = o.withDefaults()
 	text, err := cfg.InstanceKey.Value()
 	if err != nil {
@@ -94,9 +95,13 @@ func OpenCore(ctx context.Context, cfg config.Config, o Options, sweep bool) (_ 
 	if err != nil {
 		return nil, err
 	}
+	var databaseNow func(context.Context) (time.Time, error)
+	if ownClock {
+		databaseNow = clockOf(s)
+	}
 	c.Engine, err = engine.New(engine.Config{ //nolint:contextcheck // the engine outlives the call that opens it
 		Store: s, Vault: c.Vault, Environment: cfg.Environment,
-		Random: o.Random, Log: o.Log, Now: o.Now, Elapsed: o.Elapsed, DatabaseNow: clockOf(s),
+		Random: o.Random, Log: o.Log, Now: o.Now, Elapsed: o.Elapsed, DatabaseNow: databaseNow,
 		Scope: engine.Scope(cfg.Database.Scope()), Lanes: cfg.Database.Lanes,
 		Law: split.Law(cfg.Packets.Law), Channel: pinned, Providers: strings.Join(cfg.Packets.Providers, ","),
 		QueueMax: cfg.Limits.QueueMax, BatchMax: cfg.Limits.BatchMax, LiveMax: cfg.Limits.LiveMax,

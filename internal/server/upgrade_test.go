@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -24,9 +25,9 @@ import (
 	"hongbao.example/hongbao/internal/audit"
 	"hongbao.example/hongbao/internal/config"
 	"hongbao.example/hongbao/internal/packet"
+	"hongbao.example/hongbao/internal/pgtest"
 	"hongbao.example/hongbao/internal/server"
 	"hongbao.example/hongbao/internal/store"
-	"hongbao.example/hongbao/internal/store/sqlite"
 	"hongbao.example/hongbao/internal/vault"
 )
 
@@ -74,26 +75,41 @@ type pastPage struct {
 // what they have answered, and lives on.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/upgrade/*/sqlite.db")
-	must(t, err)
-	if len(files) == 0 {
-		t.Fatal("there is no database of an earlier release")
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
-			t.Parallel()
-			u := newUpgrade(t, filepath.Dir(file))
-			u.cfg.Database = config.Database{Path: filepath.Join(t.TempDir(), "hongbao.db"), Lanes: 1}
-			old, err := os.ReadFile(file)
-			must(t, err)
-			must(t, os.WriteFile(u.cfg.Database.Path, old, 0o600))
-			u.run(func() store.Store {
-				s, err := sqlite.Open(t.Context(), u.cfg.Database.Path, sqlite.Options{})
+	for name, revive := range map[string]func(u *upgrade, old []byte){"sqlite.db": (*upgrade).inFile, "postgres.sql": (*upgrade).inPostgres} {
+		files, err := filepath.Glob("testdata/upgrade/*/" + name)
+		must(t, err)
+		if len(files) == 0 {
+			t.Fatalf("there is no %s of an earlier release", name)
+		}
+		for _, file := range files {
+			t.Run(file, func(t *testing.T) {
+				t.Parallel()
+				u := newUpgrade(t, filepath.Dir(file))
+				old, err := os.ReadFile(file)
 				must(t, err)
-				return s
+				revive(u, old)
+				u.run()
 			})
-		})
+		}
 	}
+}
+
+// inFile puts a database where it is to be opened.
+func (u *upgrade) inFile(old []byte) {
+	u.cfg.Database = config.Database{Path: filepath.Join(u.TempDir(), "hongbao.db"), Lanes: 1}
+	must(u.T, os.WriteFile(u.cfg.Database.Path, old, 0o600))
+}
+
+// inPostgres carries out the statements that make a database.
+func (u *upgrade) inPostgres(old []byte) {
+	dsn := pgtest.Schema(u.T)
+	file := filepath.Join(u.TempDir(), "database.url")
+	must(u.T, os.WriteFile(file, []byte(dsn), 0o600))
+	u.cfg.Database = config.Database{URL: config.Secret("file:" + file), Lanes: 1, Distribution: pgtest.Distribution()}
+	db, err := sql.Open("pgx", dsn)
+	must(u.T, err)
+	_, err = db.ExecContext(u.Context(), string(old))
+	must(u.T, errors.Join(err, db.Close()))
 }
 
 // upgrade is a database of an earlier release, and this release on it.
@@ -121,9 +137,16 @@ func newUpgrade(t *testing.T, folder string) *upgrade {
 	return u
 }
 
-// run audits the database, asks what was asked, goes on, and audits again. open opens
-// it with the current tables.
-func (u *upgrade) run(open func() store.Store) {
+// run audits the database, asks what was asked, goes on, and audits again.
+func (u *upgrade) run() {
+	open := func() store.Store {
+		s, err := server.OpenReadOnly(u.Context(), u.cfg)
+		must(u.T, err)
+		return s
+	}
+	core, err := server.OpenCore(u.Context(), u.cfg, server.Options{Now: u.now}, false) // brings the tables up
+	must(u.T, err)
+	must(u.T, core.Close())
 	u.audit(open)
 	stop := u.serve()
 	u.balances()
