@@ -29,7 +29,7 @@ wire/explain       pure wire golang.org/x/text
 
 pki                software.sslmate.com/src/go-pkcs12
 vault              packet
-store              money ledger packet
+store              money fault ledger packet
 store/table        money split ledger packet store
 store/sqlite       fault ledger packet store store/table modernc.org/sqlite github.com/pressly/goose/v3
 store/postgres     fault ledger packet store store/table github.com/jackc/pgx/v5 github.com/pressly/goose/v3

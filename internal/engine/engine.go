@@ -143,6 +143,10 @@ func New(cfg Config) (*Engine, error) {
 		cancel()
 		return nil, err
 	}
+	if err := e.askDatabase(ctx, cfg.Now()); err != nil {
+		cancel()
+		return nil, err
+	}
 	e.sweeper.start(cfg.Now(), cfg.Elapsed(), alarm)
 	e.cancel = cancel
 	for range cfg.Lanes {

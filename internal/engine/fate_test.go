@@ -114,8 +114,9 @@ func TestTheFateOfAGroupIsNotThatOfOneClaim(t *testing.T) {
 	})
 }
 
-// TestTheFateOfATicketIsUnknown: the ticket is used, and whether by the commit that was
-// lost or at the other server it does not say. Nobody enters twice.
+// TestTheFateOfATicketIsUnknown: whether it was used by the commit that was lost or at
+// the other server, a used ticket does not say; and no lock tells of one that is not used
+// that it will not be. Nobody enters twice, and nobody is told that nothing was done.
 func TestTheFateOfATicketIsUnknown(t *testing.T) {
 	t.Parallel()
 	inPairs(t, func(p *pair) {
@@ -133,7 +134,7 @@ func TestTheFateOfATicketIsUnknown(t *testing.T) {
 
 		second := p.asks(func(ctx context.Context) error { return p.a.UseTicket(ctx, mchID, "abcdef0123456789", expires) })
 		p.loses(func() {})
-		if err := second(); fault.CodeOf(err) != fault.Busy {
+		if err := second(); fault.CodeOf(err) != fault.Unknown {
 			p.Errorf("a ticket whose commit was lost: %v", err)
 		}
 	})

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -86,16 +87,17 @@ func (g *group) run(tx store.Tx, orders []*waiting) error {
 // and compares packets with memory: what has moved on is read again.
 func (g *group) lock(orders []*waiting) error {
 	ids, mchIDs := named(orders)
-	seqs, err := g.tx.LockPackets(ids)
+	places, err := g.tx.LockPackets(ids)
 	if err != nil {
 		return err
 	}
 	for i, id := range ids {
-		if seqs[i] == 0 {
+		if places[i].Seq == 0 {
 			continue // decide finds no draft: NotFound
 		}
 		p := g.e.live.find(id)
-		if p == nil || p.seq() != seqs[i] {
+		if p == nil || p.place() != places[i] {
+			g.e.live.forget(id) // even if it knows more: then of a book that there is no more
 			row, err := g.tx.Packet(id)
 			if err != nil {
 				return err
@@ -105,7 +107,7 @@ func (g *group) lock(orders []*waiting) error {
 			}
 		}
 		head, _, _ := p.state()
-		g.packets[id] = &draft{base: p, from: seqs[i], head: head}
+		g.packets[id] = &draft{base: p, from: places[i].Seq, head: head}
 	}
 	books, err := g.tx.LockAccounts(mchIDs)
 	if err != nil {
@@ -275,6 +277,7 @@ func (g *group) written(tx store.Tx) (bool, error) {
 		return false, nil // it wrote nothing, so nothing is lost by doing it again
 	}
 	ids := slices.Sorted(maps.Keys(heads))
+	all, paid := true, false // every book; some account's
 	if _, err := tx.LockPackets(ids); err != nil {
 		return false, err
 	}
@@ -287,24 +290,37 @@ func (g *group) written(tx store.Tx) (bool, error) {
 	}
 	for _, id := range ids {
 		head := heads[id]
-		if written, err := inBook(tx, &head); !written || err != nil {
+		written, err := inBook(tx, &head)
+		if err != nil {
 			return false, err
 		}
+		all = all && written
 	}
 	for i := range g.rows.accounts {
 		b := &g.rows.accounts[i].To
 		entries, err := tx.AccountEntries(b.MchID, b.Seq-1, 1)
-		if err != nil || len(entries) == 0 || entries[0].Hash != b.Hash {
+		if err != nil {
 			return false, err
 		}
+		is := len(entries) > 0 && entries[0].Hash == b.Hash
+		all, paid = all && is, paid || is
 	}
 	for t := range g.tickets {
-		if used, err := tx.TicketUsed(t.mchID, t.jti); !used || err != nil {
+		used, err := tx.TicketUsed(t.mchID, t.jti)
+		if err != nil {
 			return false, err
 		}
+		all = all && used
 	}
-	return true, nil
+	if !all && paid && len(g.rows.packets) > 0 {
+		return false, errHalf
+	}
+	return all, nil
 }
+
+// errHalf says that a send may stand in its merchant's book only. No other process sends
+// the same packet, so that is a commit on several nodes that is under way.
+var errHalf = errors.New("engine: a commit is done on some nodes")
 
 // inBook says whether the entry that a head names last is in its packet's book.
 func inBook(tx store.Tx, h *packet.Head) (bool, error) {

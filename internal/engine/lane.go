@@ -221,7 +221,8 @@ func redraw(orders []*waiting) error {
 
 // askFate finds out whether a group whose commit was lost had been committed. It asks
 // for FateWait; then the answer is Unknown. Of a ticket it is Unknown whatever is found:
-// if it is used, it may have been used elsewhere, and only one may enter by it.
+// if it is used, it may have been used elsewhere, and only one may enter by it; if it is
+// not, no lock tells that the commit is not still under way.
 func (l *lane) askFate(ctx context.Context, g *group, orders []*waiting) error {
 	g.forget() // whatever the answer, memory must not vouch for this
 	deadline := l.e.cfg.Elapsed() + l.e.cfg.FateWait
@@ -232,16 +233,12 @@ func (l *lane) askFate(ctx context.Context, g *group, orders []*waiting) error {
 			return err
 		})
 		switch {
-		case err == nil && written:
-			g.announce()
-			for _, w := range orders {
-				if _, ticket := w.order.(*ticketOrder); ticket && w.err == nil {
-					w.err = fault.Unknown
-				}
-			}
-			return nil
 		case err == nil:
-			return fault.Busy
+			if written {
+				g.announce()
+			}
+			tell(orders, written)
+			return nil
 		case l.e.cfg.Elapsed()+pause > deadline:
 			l.e.stats.Unknown.Add(1)
 			l.e.log.Error("the fate of a commit is not known", "error", err)
@@ -249,6 +246,19 @@ func (l *lane) askFate(ctx context.Context, g *group, orders []*waiting) error {
 		}
 		timer := time.NewTimer(pause)
 		<-timer.C
+	}
+}
+
+// tell gives orders their answers once their fate is known.
+func tell(orders []*waiting, written bool) {
+	for _, w := range orders {
+		_, ticket := w.order.(*ticketOrder)
+		switch {
+		case ticket && w.err == nil:
+			w.err = fault.Unknown
+		case !written:
+			w.err = fault.Busy
+		}
 	}
 }
 

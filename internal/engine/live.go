@@ -50,6 +50,13 @@ func (p *live) seq() uint64 {
 	return p.head.Seq
 }
 
+// place is how far the packet's book has come.
+func (p *live) place() store.Place {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return store.Place{Seq: p.head.Seq, Hash: p.head.Hash}
+}
+
 // isBroken says that the packet's rows contradict each other. They may be mended.
 func (p *live) isBroken() bool {
 	p.mu.RLock()
@@ -222,15 +229,23 @@ func (e *Engine) findFresh(ctx context.Context, id packet.ID, age time.Duration)
 	if known != nil && age > 0 && (known.ended() && !known.isBroken() || now-time.Duration(known.compared.Load()) < age) {
 		return known, nil
 	}
+	var was store.Place
+	if known != nil {
+		was = known.place()
+	}
 	var p *live
 	err := e.view(ctx, "read packet", func(r store.Reader) error {
 		row, err := r.Packet(id)
 		if err != nil {
 			return err
 		}
-		if known != nil && known.seq() == row.Head.Seq && !known.isBroken() {
+		is := store.Place{Seq: row.Head.Seq, Hash: row.Head.Hash}
+		if is == was && !known.isBroken() {
 			p = known
 			return nil
+		}
+		if is.Seq <= was.Seq {
+			e.live.forget(id) // a failover has lost what memory knows
 		}
 		p, err = e.read(r, &row)
 		return err

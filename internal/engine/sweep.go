@@ -170,10 +170,7 @@ func (e *Engine) clockAlarm(ctx context.Context) (raised bool, err error) {
 
 func (e *Engine) setClockAlarm(ctx context.Context, since time.Time) error {
 	return e.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		if err := tx.DeleteSetting(store.SettingClockAlarm); err != nil {
-			return err
-		}
-		return tx.InsertSetting(store.SettingClockAlarm, since.UTC().Format(time.RFC3339))
+		return store.PutSetting(tx, store.SettingClockAlarm, since.UTC().Format(time.RFC3339))
 	})
 }
 
@@ -186,7 +183,7 @@ func (e *Engine) ClockHolds() bool {
 // ConfirmClock is an operator's word that the wall clock is right: refunds go on,
 // those of a running server within a second. It is safe to repeat.
 func (e *Engine) ConfirmClock(ctx context.Context) error {
-	err := e.cfg.Store.Update(ctx, func(tx store.Tx) error { return tx.DeleteSetting(store.SettingClockAlarm) })
+	err := e.cfg.Store.Update(ctx, func(tx store.Tx) error { return store.PutSetting(tx, store.SettingClockAlarm, "") })
 	if err == nil {
 		e.sweeper.alarm.Store(false)
 	}

@@ -198,6 +198,16 @@ func (b *bench) only(id packet.ID) store.Payout {
 	return all[0]
 }
 
+// newest reads the newest payout of a packet of one share.
+func (b *bench) newest(id packet.ID) store.Payout {
+	b.t.Helper()
+	all := b.payouts(id)
+	if len(all) == 0 || all[0].Slot != all[len(all)-1].Slot {
+		b.t.Fatalf("%d payouts of more or less than one share", len(all))
+	}
+	return all[len(all)-1]
+}
+
 func (b *bench) packet(id packet.ID) store.Packet {
 	b.t.Helper()
 	return read(b, func(r store.Reader) (store.Packet, error) { return r.Packet(id) })

@@ -233,12 +233,19 @@ func settles(row *store.Packet, newest []store.Payout) bool {
 
 // giveBackAll returns the shares that are to go back to the merchant: the newest
 // payout was refused, and the payee cannot mend the reason, or has not done so in
-// time. While the clock is in doubt, no time is over.
+// time. While the clock is in doubt, no time is over. A share that could have been
+// mended is not returned before the attempt that may have followed was asked about.
 func (w *Worker) giveBackAll(ctx context.Context, pic *engine.Picture, newest []store.Payout) error {
 	now, sure := w.now(), w.engine.ClockHolds()
 	for i := range newest {
 		p := &newest[i]
 		if !refused(*p) || p.Mendable && (!sure || now < mendUntil(&pic.Claims[p.Slot])) {
+			continue
+		}
+		if mayHaveFollowed(p) {
+			if err := w.next(ctx, pic, p, now); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := w.giveBack(ctx, p, now); err != nil {
@@ -250,6 +257,13 @@ func (w *Worker) giveBackAll(ctx context.Context, pic *engine.Picture, newest []
 
 // mendUntil is until when a refused share waits for its payee, in milliseconds.
 func mendUntil(c *packet.Claim) int64 { return c.At + mendWithin.Milliseconds() }
+
+// tooLate says whether a payout was made when its payee could mend nothing any more:
+// not to be sent, but to ask whether it was, by a server whose database is lost. If the
+// channel does not know it, it is cancelled and the share returns.
+func tooLate(pic *engine.Picture, p *store.Payout) bool {
+	return p.Generation > 1 && followsFrom(pic, p) && p.CreatedAt >= mendUntil(&pic.Claims[p.Slot])
+}
 
 // giveBack returns a share. A return that was not carried out, or of which that is
 // not known, is found by the next scan.
@@ -328,9 +342,9 @@ func retry(tx store.Tx, pic *engine.Picture, old *store.Payout, now int64) error
 	return tx.InsertPayouts([]store.Payout{queued(pic, &c, old.Generation+1, now)})
 }
 
-// followUp makes the attempt after each that may have had one in what a restore has
-// lost, so that it is asked about and no share returns that was paid. made says
-// whether there was one.
+// followUp makes, during a pause, the attempt after each that may have had one in what
+// a restore has lost, so that it is found before its payee is back. made says whether
+// there was one.
 func (w *Worker) followUp(ctx context.Context, pic *engine.Picture, newest []store.Payout) (made bool, err error) {
 	now := w.now()
 	for i := range newest {
@@ -339,12 +353,20 @@ func (w *Worker) followUp(ctx context.Context, pic *engine.Picture, newest []sto
 			continue
 		}
 		made = true
-		err := w.store.Update(ctx, func(tx store.Tx) error { return retry(tx, pic, old, now) })
-		if err != nil && !errors.Is(err, store.ErrStale) { // stale: the payee was back just now
-			return made, fmt.Errorf("payout: try slot %d of packet %d again: %w", old.Slot, int64(old.Packet), err)
+		if err := w.next(ctx, pic, old, now); err != nil {
+			return made, err
 		}
 	}
 	return made, nil
+}
+
+// next is retry in a transaction of its own, unless somebody was quicker.
+func (w *Worker) next(ctx context.Context, pic *engine.Picture, old *store.Payout, now int64) error {
+	err := w.store.Update(ctx, func(tx store.Tx) error { return retry(tx, pic, old, now) })
+	if err != nil && !errors.Is(err, store.ErrStale) { // stale: the payee was back just now
+		return fmt.Errorf("payout: try slot %d of packet %d again: %w", old.Slot, int64(old.Packet), err)
+	}
+	return nil
 }
 
 // mayHaveFollowed says whether there may have been an attempt after a payout, in what

@@ -3,11 +3,13 @@ package payout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/packet"
 	"hongbao.example/hongbao/internal/store"
 )
 
@@ -23,7 +25,9 @@ type job struct {
 	// Of what was not sent from here (Worker.probe); else zero.
 	sealed []byte // the request, as it is kept once the rail knows it
 	pause  Pause
+	last   bool // if the rail does not know it, it is cancelled (tooLate)
 
+	err   error        // why nothing was sent, if the database could not say that it may be
 	row   store.Payout // as the answers left it
 	final bool         // by these answers
 }
@@ -35,7 +39,7 @@ func (w *Worker) call(ctx context.Context, jobs []*job) {
 	for range min(w.calls, len(jobs)) {
 		wait.Go(func() {
 			for j := range next {
-				j.call(ctx, w.callTime)
+				w.perform(ctx, j)
 			}
 		})
 	}
@@ -46,17 +50,41 @@ func (w *Worker) call(ctx context.Context, jobs []*job) {
 	wait.Wait()
 }
 
-// call asks, submits, or does one after the other. Every submit of a payout sends
+// perform asks, submits, or does one after the other. Every submit of a payout sends
 // the same bytes under the same key, and the row says so before the first of them.
-func (j *job) call(ctx context.Context, limit time.Duration) {
+// What is not submitted, because payouts were paused or the packet held meanwhile,
+// stays as it is leased, and is asked about when the lease is over.
+func (w *Worker) perform(ctx context.Context, j *job) {
 	if j.ask {
-		r := within(ctx, limit, j.frozen, j.channel.Query)
+		r := within(ctx, w.callTime, j.frozen, j.channel.Query)
 		j.answers = append(j.answers, answer{sourceQuery, r})
 		if !j.resend || r.Outcome != Unknown || r.Progress != NeverSeen {
 			return
 		}
 	}
-	j.answers = append(j.answers, answer{sourceCreate, within(ctx, limit, j.frozen, j.channel.Submit)})
+	stopped, err := w.stopped(ctx, j.leased.Packet)
+	if err != nil {
+		j.err = fmt.Errorf("payout: packet %d: before a submit: %w", int64(j.leased.Packet), err)
+	}
+	if stopped || err != nil {
+		return
+	}
+	j.answers = append(j.answers, answer{sourceCreate, within(ctx, w.callTime, j.frozen, j.channel.Submit)})
+}
+
+// stopped says whether there is a pause, or a packet is held, by the database as it is
+// now: a round is long, and either may have begun since it took its leases.
+func (w *Worker) stopped(ctx context.Context, id packet.ID) (stopped bool, err error) {
+	err = w.store.View(ctx, func(r store.Reader) error {
+		pause, err := ReadPause(r)
+		if err != nil {
+			return err
+		}
+		row, err := r.Packet(id)
+		stopped = pause.Paused() || row.Head.Held
+		return err
+	})
+	return stopped, err
 }
 
 func within(ctx context.Context, limit time.Duration, f Frozen, call func(context.Context, Frozen) Result) Result {
@@ -113,6 +141,9 @@ func (j *job) apply(was store.Payout, now int64) (events []store.PayoutEvent, er
 			if j.row.State == store.PayoutQueued {
 				continue
 			}
+			if a.Progress == NeverSeen {
+				a.Result = Result{Outcome: Refused, Cancelled: true, Code: a.Code, Evidence: a.Evidence}
+			}
 		}
 		if j.row, e, err = apply(j.row, a, confirm, now); err != nil {
 			return nil, err
@@ -129,13 +160,17 @@ func (j *job) apply(was store.Payout, now int64) (events []store.PayoutEvent, er
 // probed moves on a payout that was not sent from here and was asked about. One that
 // the rail knows has been sent, by a server whose database is lost: what the rail
 // says of it is then applied as to any other. One that it does not know stays as it
-// is, and it is noted that it was asked about.
+// is, and it is noted that it was asked about; but the last one is cancelled. For that
+// it too goes by way of submitting, in one write: whatever is final was that.
 func (j *job) probed(p store.Payout, a answer, now int64) (store.Payout, store.PayoutEvent) {
 	p.Version, p.UpdatedAt = p.Version+1, now
 	switch {
 	case a.Outcome == Unknown && a.Progress == NoProgress:
 		p.NextCheck = nextCheck(&p, 0, now)
 		return p, store.PayoutEvent{}
+	case a.Outcome == Unknown && a.Progress == NeverSeen && j.last:
+		p.State, p.Frozen = store.PayoutSubmitting, j.sealed
+		return p, event(&p, a.source, "asked about only, not sent", now)
 	case a.Outcome == Unknown && a.Progress == NeverSeen:
 		p.Attempts, p.NextCheck = 0, now+waitLong.Milliseconds() // asleep, see Worker.asleep
 		return p, event(&p, a.source, neverSeen(j.pause)+a.Evidence, now)
@@ -162,10 +197,12 @@ func current(tx store.Tx, p *store.Payout) (store.Payout, error) {
 // count counts what answers brought.
 func (w *Worker) count(jobs []*job) {
 	for _, j := range jobs {
-		if j.leased.State == store.PayoutQueued && j.row.State != store.PayoutQueued {
+		never := j.last && slices.ContainsFunc(j.answers, unseen)
+		if j.leased.State == store.PayoutQueued && j.row.State != store.PayoutQueued && !never {
 			w.stats.Recovered.Add(1)
 		}
 		switch {
+		case never: // no rail has refused it
 		case j.row.State.Final() && j.row.Operator && !j.leased.Operator:
 			w.stats.Contradictions.Add(1)
 		case j.row.Operator && !j.leased.Operator && slices.ContainsFunc(j.answers, conflicts):
@@ -179,3 +216,5 @@ func (w *Worker) count(jobs []*job) {
 }
 
 func conflicts(a answer) bool { return a.Progress == Conflict }
+
+func unseen(a answer) bool { return a.Progress == NeverSeen }

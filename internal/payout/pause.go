@@ -53,29 +53,33 @@ func ReadPause(r store.Reader) (Pause, error) {
 	}
 }
 
-// Set pauses the payouts of a database, in place of a pause that there is. From then
-// on no worker of any process begins to send one. It is safe to repeat; each time
-// everything is asked about anew.
+// Set pauses the payouts of a database, in place of a pause that there is. Each worker
+// of each process reads it before every submit: when Set returns, only those are still
+// sent that it had read it for, at most one for each of its calls at a time. It is safe
+// to repeat; each time everything is asked about anew.
 func (p Pause) Set(ctx context.Context, s store.Store) error {
 	return s.Update(ctx, func(tx store.Tx) error {
-		if err := tx.DeleteSetting(store.SettingPayoutsPaused); err != nil {
-			return err
-		}
-		return tx.InsertSetting(store.SettingPayoutsPaused, p.String())
+		return store.PutSetting(tx, store.SettingPayoutsPaused, p.String())
 	})
 }
 
 // lift ends p, unless another one has begun.
 func (p Pause) lift(ctx context.Context, s store.Store) error {
-	return s.Update(ctx, func(tx store.Tx) error {
-		switch now, err := ReadPause(tx); {
-		case err != nil:
+	anew := &fault.Error{Op: "resume payouts", Code: fault.Busy, Detail: "they were paused anew just now"}
+	err := s.Update(ctx, func(tx store.Tx) error {
+		switch text, err := tx.Setting(store.SettingPayoutsPaused); {
+		case err != nil && !errors.Is(err, fault.NotFound):
 			return err
-		case now != p:
-			return &fault.Error{Op: "resume payouts", Code: fault.Busy, Detail: "they were paused anew just now"}
+		case err != nil || parsePause(text) != p:
+			return anew
+		default:
+			return tx.DeleteSetting(store.SettingPayoutsPaused, text)
 		}
-		return tx.DeleteSetting(store.SettingPayoutsPaused)
 	})
+	if errors.Is(err, store.ErrStale) { // between the two
+		return anew
+	}
+	return err
 }
 
 // ErrUnasked says that payouts stay paused, because some have not been asked about.

@@ -107,6 +107,68 @@ func TestWhatWasSentBeforeAPauseIsAskedAbout(t *testing.T) {
 	}
 }
 
+// TestAPauseStopsARound that has taken its leases: what it has not sent yet, for the
+// first time or again, is asked about when the lease is over.
+func TestAPauseStopsARound(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]bool{"sent": false, "sent again": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "rail")
+			r := newWatch(rail(payouttest.Pay, payouttest.NotArrived, payouttest.NotArrived))
+			w := b.worker(r)
+			id := b.send(1, "lin", "wang")
+			b.must(w.Follow(t.Context(), id))
+			if again {
+				b.settle(w)
+				b.clock.move(5 * time.Second)
+			}
+			before := r.submits
+			r.submit = func(result payout.Result) payout.Result {
+				if r.submits++; r.submits == before+1 {
+					b.pause()
+				}
+				return result
+			}
+			_, err := w.Round(t.Context())
+			b.must(err)
+			b.clock.move(w.Lease())
+			b.settle(w)
+			if r.submits != before+1 {
+				t.Errorf("%d submits, the pause began with the first", r.submits-before)
+			}
+			b.resume()
+			for range 3 {
+				b.clock.move(time.Hour)
+				b.settle(w)
+			}
+			if row := b.packet(id); paid(r.Rail) != row.Head.Claimed || len(r.Wrong()) != 0 {
+				t.Errorf("%d of %d fen paid, %q", paid(r.Rail), row.Head.Claimed, r.Wrong())
+			}
+		})
+	}
+}
+
+// TestNothingIsSentAfterAPauseWasSet, though it was leased beside it.
+func TestNothingIsSentAfterAPauseWasSet(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "rail")
+	r := newWatch(rail(payouttest.Pay))
+	w := b.worker(r)
+	id := b.send(1, "lin")
+	b.must(w.Follow(t.Context(), id))
+	b.store.after = func() error {
+		b.store.after = nil
+		b.pause()
+		return nil
+	}
+	_, err := w.Round(t.Context())
+	b.must(err)
+	if p := b.only(id); r.submits != 0 || p.State != store.PayoutSubmitting {
+		t.Errorf("%d submits, %s", r.submits, p.State)
+	}
+}
+
 // TestAPauseThatBeginsDuringARound: what the round has read is not what it finds when
 // it takes its leases.
 func TestAPauseThatBeginsDuringARound(t *testing.T) {

@@ -22,8 +22,8 @@
 // # Pauses, and what a restore has lost
 //
 // During a pause (Pause) no payout is sent. It is a setting of the database, so it
-// holds for every worker and across restarts; a round compares it in the transaction
-// that takes its leases. A database that was restored from a backup starts with one,
+// holds for every worker and across restarts; a worker reads it, and whether the packet
+// is held, just before each submit. A database that was restored from a backup starts with one,
 // because the rail may know more than it: what was claimed before the backup may have
 // been paid after it. So a pause asks about all that would be sent after it.
 //
@@ -35,6 +35,12 @@
 //	sent                                   asked about before anything is sent again, as ever
 //
 // Resume refuses while something of that is left of what was claimed before the pause.
+// What is under way it does not wait for, and what that becomes may have had a sequel
+// too. So a share that its payee could have mended never returns unasked, pause or not:
+// when its time is over, the next attempt is made, only to be asked about. If the
+// channel does not know it, it is cancelled and the share returns; if it does, it goes on
+// as if it had been sent from here.
+//
 // What was claimed after the backup is lost, and claimed anew it has the same key: a
 // rail that has paid it finds the same request, or another amount, which is Conflict.
 //

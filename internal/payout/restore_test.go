@@ -136,7 +136,7 @@ func TestAfterARestoreNobodyIsPaidTwice(t *testing.T) {
 		"one that was refused before, and nobody came": {
 			fate:   payouttest.Mend,
 			before: func(b *bench, w *payout.Worker, _ packet.ID) { b.settle(w) },
-			events: []string{"submitting by create", "refused by create", "queued by query", "submitting by create", "done by create"}, word: "paid",
+			events: []string{"submitting by create", "refused by create", "submitting by query", "cancelled by query"}, word: "returned",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -274,6 +274,134 @@ func TestTheSameClaimGivesTheSameRequest(t *testing.T) {
 	b.settle(b.worker(second))
 	if diff := cmp.Diff(first.Orders(), second.Orders()); diff != "" || len(first.Orders()) != 1 {
 		t.Error(diff)
+	}
+}
+
+// TestNoShareReturnsThatWasPaid by an attempt of which the database knows nothing,
+// though its payee never comes back.
+func TestNoShareReturnsThatWasPaid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		claimed bool // at the backup; its payout is under way then, and no answer has come
+		waits   bool // for an answer until the pause is over
+	}{
+		"under way at the backup":                          {claimed: true},
+		"under way at the backup, and still after a pause": {claimed: true, waits: true},
+		"claimed after the backup, and anew after it":      {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "rail")
+			silent := 0
+			if c.claimed {
+				silent = 1
+			}
+			r := payouttest.NewRail(packet.Sandbox, func(o payout.Order) payouttest.Fate {
+				if o.Generation > 1 {
+					return payouttest.Pay
+				}
+				return payouttest.Mend
+			}, func() payouttest.Fault {
+				if silent == 0 {
+					return payouttest.Fine
+				}
+				silent--
+				return payouttest.AnswerLost
+			})
+			w := b.worker(r)
+			id := b.sendTo("lin", 1)
+			backup := b.backup()
+			b.claim(id, "lin")
+			b.settle(w)
+			if c.claimed {
+				backup = b.backup()
+			}
+			b.clock.move(time.Minute)
+			b.settle(w)
+			b.must(w.Revisit(t.Context(), id, b.claimant(id, "lin")))
+			b.settle(w)
+			if got := paid(r); got != b.packet(id).Head.Claimed {
+				t.Fatalf("%d fen were paid before the loss", got)
+			}
+
+			b.clock.move(time.Hour)
+			b = b.restored(backup)
+			w = b.worker(r)
+			if c.waits {
+				silent = 1
+				_, err := w.Round(t.Context())
+				b.must(err)
+			} else {
+				b.settle(w)
+				b.settle(w)
+			}
+			b.resume()
+			if !c.claimed {
+				b.claim(id, "lin")
+			}
+			for range 10 {
+				b.clock.move(day)
+				b.settle(w)
+			}
+			row, p := b.packet(id), b.newest(id)
+			if !row.Settled || row.Head.Returned != 0 || p.State != store.PayoutDone || paid(r) != p.Amount || len(r.Wrong()) != 0 {
+				t.Errorf("settled %v, %d fen returned, %s in generation %d, %d fen paid, %q",
+					row.Settled, row.Head.Returned, p.State, p.Generation, paid(r), r.Wrong())
+			}
+		})
+	}
+}
+
+// TestALastAttemptIsAskedAboutOnly: it is never sent, whatever comes between.
+func TestALastAttemptIsAskedAboutOnly(t *testing.T) {
+	t.Parallel()
+	for name, between := range map[string]func(*bench, packet.ID){
+		"nothing":  func(*bench, packet.ID) {},
+		"a pause":  func(b *bench, _ packet.ID) { b.pause() },
+		"a hold":   func(b *bench, id packet.ID) { b.must(b.engine.Hold(b.t.Context(), id, "test")) },
+		"a lease":  func(b *bench, _ packet.ID) { b.store.after = func() error { b.store.after = nil; return errCut } },
+		"a record": func(b *bench, _ packet.ID) { b.store.before = second(b, errCut) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "rail")
+			// The first is refused. Asked about the second, the rail does not answer twice.
+			r := newWatch(rail(payouttest.Mend, payouttest.Fine, payouttest.NotArrived, payouttest.NotArrived))
+			w := b.worker(r)
+			id := b.send(1, "lin")
+			b.settle(w)
+			b.clock.move(payout.MendWithin)
+			b.must(w.Follow(t.Context(), id))
+			if all := b.payouts(id); len(all) != 2 || all[0].Returned || all[1].State != store.PayoutQueued {
+				t.Fatalf("%+v", all)
+			}
+			between(b, id)
+			for range 3 {
+				_, _ = w.Round(t.Context()) // it may be cut off
+				b.clock.move(time.Hour)
+			}
+			_ = b.engine.Release(t.Context(), id, "test") // it may not be held
+			b.settle(w)
+			all, head := b.payouts(id), b.packet(id).Head
+			if len(all) != 2 || all[0].Returned || all[1].State != store.PayoutCancelled || !all[1].Returned || head.Returned != head.Claimed {
+				t.Errorf("%d of %d fen returned, %+v", head.Returned, head.Claimed, all)
+			}
+			if s := w.Stats(); r.submits != 1 || s.Refused.Load() != 1 || s.Recovered.Load() != 0 || len(r.Wrong()) != 0 {
+				t.Errorf("%d submits, %d refused, %d recovered, %q", r.submits, s.Refused.Load(), s.Recovered.Load(), r.Wrong())
+			}
+		})
+	}
+}
+
+// second is an error instead of the second update from now, and of no other.
+func second(b *bench, err error) func() error {
+	n := 0
+	return func() error {
+		if n++; n < 2 {
+			return nil
+		}
+		b.store.before = nil
+		return err
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // them, writes down the answers, and follows the packets that may have come to
 // their end by that. It returns how many payouts were due. It is safe to repeat and
 // to cut off anywhere: what it did not write down is asked about when the lease is
-// over. During a pause it only asks.
+// over. During a pause it only asks; one that begins meanwhile stops its submits.
 func (w *Worker) Round(ctx context.Context) (int, error) {
 	r := &round{now: w.now()}
 	due, books, err := w.due(ctx, r)
@@ -40,6 +40,9 @@ func (w *Worker) Round(ctx context.Context) (int, error) {
 		return len(due), errors.Join(append(r.errs, fmt.Errorf("payout: lease: %w", err))...)
 	}
 	w.call(ctx, r.jobs)
+	for _, j := range r.jobs {
+		r.errs = append(r.errs, j.err)
+	}
 	if err := w.record(context.WithoutCancel(ctx), r.jobs); err != nil { // a shutdown must not lose answers
 		return len(due), errors.Join(append(r.errs, fmt.Errorf("payout: record answers: %w", err))...)
 	}
@@ -117,9 +120,9 @@ func readBook(r store.Reader, books map[packet.ID]*book, p *store.Payout, pause 
 	return nil
 }
 
-// begin writes what a round does before it calls any channel: leases above all. The
-// pause is compared in the same transaction, so that nothing is sent that was not
-// leased before it.
+// begin writes what a round does before it calls any channel: leases above all. A round
+// that was decided on before a pause began is not begun. One that begins beside it all
+// the same, or is under way, meets the pause before its next submit (stopped).
 func (w *Worker) begin(ctx context.Context, r *round) error {
 	return w.store.Update(ctx, func(tx store.Tx) error {
 		switch now, err := ReadPause(tx); {
@@ -143,6 +146,8 @@ func (w *Worker) take(ctx context.Context, r *round, p *store.Payout, b *book) {
 		r.wait(p, noChannel(p.Packet, p.Channel))
 	case !first:
 		w.again(ctx, r, p, b, channel)
+	case tooLate(b.pic, p):
+		w.probe(ctx, r, p, b, channel)
 	case b.asked[attemptOf(p)]:
 		r.sleep(p)
 	case r.pause.Paused():
@@ -176,7 +181,10 @@ func (w *Worker) probe(ctx context.Context, r *round, p *store.Payout, b *book, 
 	}
 	next := w.leased(p, r.now)
 	r.rows = append(r.rows, next)
-	r.jobs = append(r.jobs, &job{leased: next, channel: channel, frozen: frozen, ask: true, sealed: w.seal(p, frozen), pause: r.pause})
+	r.jobs = append(r.jobs, &job{
+		leased: next, channel: channel, frozen: frozen, ask: true,
+		sealed: w.seal(p, frozen), pause: r.pause, last: tooLate(b.pic, p),
+	})
 }
 
 // freeze makes the request of a payout that was never sent. If it cannot, the payout

@@ -81,7 +81,7 @@ func TestScriptedPayouts(t *testing.T) {
 		},
 		"payout-mend": {
 			[]string{"failed", "failed", "failed", "failed", "failed", "returned"},
-			[]string{"submitting by create", "refused by create"},
+			[]string{"submitting by create", "refused by create", "submitting by query", "cancelled by query"},
 		},
 		"payout-unknown_x": {
 			[]string{"moving", "paid", "paid", "paid", "paid", "paid"},
@@ -117,7 +117,7 @@ func TestScriptedPayouts(t *testing.T) {
 			for _, pause := range []time.Duration{0, 5 * time.Second, 15 * time.Second, 10 * time.Minute, 25 * time.Hour, 7 * day} {
 				b.clock.move(pause)
 				b.settle(w)
-				words = append(words, payout.Word(b.only(id), true))
+				words = append(words, payout.Word(b.newest(id), true))
 			}
 			if diff := cmp.Diff(c.words, words); diff != "" {
 				t.Error(diff)

@@ -143,7 +143,7 @@ func (h *history) check() {
 		head := h.packet(id).Head
 		var followed, owed money.Fen
 		for _, p := range h.newest(id) {
-			if !h.lost.allows(id, p.Claimant, paid[p.Claimant]) && (paid[p.Claimant] > p.Amount || p.Returned && paid[p.Claimant] > 0) {
+			if p.Returned && paid[p.Claimant] > 0 || paid[p.Claimant] > p.Amount && !h.lost.allows(id, p.Claimant, paid[p.Claimant]) {
 				h.t.Fatalf("packet %d: %d fen paid for a share of %d, returned %v", id, paid[p.Claimant], p.Amount, p.Returned)
 			}
 			if p.State == store.PayoutDone && paid[p.Claimant] != p.Amount {

@@ -294,7 +294,7 @@ func TestSharesOfAHeldPacketDoNotReturn(t *testing.T) {
 	}
 	b.must(b.engine.Release(t.Context(), id, "test"))
 	b.settle(w)
-	if !b.only(id).Returned {
+	if !b.newest(id).Returned {
 		t.Error("the share did not go back after the release")
 	}
 }
@@ -318,6 +318,65 @@ func TestWhatWasSentBeforeAHoldIsAskedAbout(t *testing.T) {
 	b.settle(w)
 	if p := b.only(id); p.State != store.PayoutDone || paid(r) != p.Amount {
 		t.Errorf("%s, %d fen paid", p.State, paid(r))
+	}
+}
+
+// TestAHoldThatBeginsDuringARound, after its leases were taken, stops what is not sent
+// yet, for the first time or again.
+func TestAHoldThatBeginsDuringARound(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]bool{"sent": false, "sent again": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "rail")
+			r := newWatch(rail(payouttest.Pay, payouttest.NotArrived))
+			w := b.worker(r)
+			id := b.send(1, "lin")
+			b.must(w.Follow(t.Context(), id))
+			if again {
+				b.settle(w)
+				b.clock.move(5 * time.Second)
+			}
+			before := r.submits
+			b.store.after = func() error {
+				b.store.after = nil
+				return b.engine.Hold(t.Context(), id, "test")
+			}
+			_, err := w.Round(t.Context())
+			b.must(err)
+			if r.submits != before {
+				t.Errorf("%d submits for a packet that is held", r.submits-before)
+			}
+			b.must(b.engine.Release(t.Context(), id, "test"))
+			for range 2 { // it is asked about, then sent again
+				b.clock.move(w.Lease())
+				b.settle(w)
+			}
+			if p := b.only(id); p.State != store.PayoutDone || paid(r.Rail) != p.Amount {
+				t.Errorf("%s, %d fen paid", p.State, paid(r.Rail))
+			}
+		})
+	}
+}
+
+// TestNothingIsSentUnlessTheDatabaseSaysThatItMayBe just before.
+func TestNothingIsSentUnlessTheDatabaseSaysThatItMayBe(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "rail")
+	r := newWatch(rail(payouttest.Pay))
+	w := b.worker(r)
+	id := b.send(1, "lin")
+	b.must(w.Follow(t.Context(), id))
+	b.store.after = func() error {
+		b.store.after, b.store.view = nil, func() error { return errCut }
+		return nil
+	}
+	if _, err := w.Round(t.Context()); !errors.Is(err, errCut) || r.submits != 0 {
+		t.Errorf("%v, %d submits", err, r.submits)
+	}
+	b.store.view = nil
+	if p := b.only(id); p.State != store.PayoutSubmitting {
+		t.Errorf("%s", p.State)
 	}
 }
 
@@ -638,8 +697,11 @@ func TestARevisitThatChangesNothing(t *testing.T) {
 				b.settle(w)
 				b.clock.move(-day) // even if the clock was moved back
 			}
+			before := len(b.payouts(id))
 			b.must(w.Revisit(t.Context(), id, b.claimant(id, c.who)))
-			b.only(id)
+			if n := len(b.payouts(id)); n != before {
+				t.Errorf("%d attempts instead of %d", n, before)
+			}
 		})
 	}
 }

@@ -38,7 +38,7 @@ func Create(ctx context.Context, cfg config.Config, key vault.Key) error {
 			store.SettingEnvironment: string(cfg.Environment),
 			store.SettingFingerprint: vault.New(key).Fingerprint(),
 		} {
-			if err := errors.Join(tx.DeleteSetting(name), tx.InsertSetting(name, value)); err != nil {
+			if err := store.PutSetting(tx, name, value); err != nil {
 				return err
 			}
 		}

@@ -25,6 +25,14 @@ type Packet struct {
 	DueAt   int64 // Terms.ExpiresAt once more, beside the head: what Due goes by
 }
 
+// Place is how far a packet's book has come: the number of its last entry, and its hash,
+// which stands for all before it. The zero Place is that of a packet that does not
+// exist. After a failover that lost commits one number may have had two hashes.
+type Place struct {
+	Seq  uint64
+	Hash ledger.Hash
+}
+
 // Kind is what a store tells those who read its rows without this program of a kind
 // of entry: a copy of the ledger's own rules.
 type Kind struct {

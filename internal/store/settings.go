@@ -1,6 +1,27 @@
 package store
 
-import "hongbao.example/hongbao/internal/money"
+import (
+	"errors"
+
+	"hongbao.example/hongbao/internal/fault"
+	"hongbao.example/hongbao/internal/money"
+)
+
+// PutSetting sets a name to a value, whatever it was; to none at all if value is empty.
+func PutSetting(tx Tx, name, value string) error {
+	switch was, err := tx.Setting(name); {
+	case err == nil:
+		if err := tx.DeleteSetting(name, was); err != nil {
+			return err
+		}
+	case !errors.Is(err, fault.NotFound):
+		return err
+	}
+	if value == "" {
+		return nil
+	}
+	return tx.InsertSetting(name, value)
+}
 
 // Settings are what an operator may set for one merchant. Stored as JSON; a
 // missing field has its zero value, and zero means the default named here. A

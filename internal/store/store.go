@@ -141,9 +141,9 @@ type Reader interface {
 type Tx interface {
 	Reader
 
-	// LockPackets locks packets, which must be sorted ascending, and returns the
-	// seq of each head; 0 for a packet that does not exist.
-	LockPackets(ids []packet.ID) ([]uint64, error)
+	// LockPackets locks packets, which must be sorted ascending, and returns how far
+	// the book of each has come.
+	LockPackets(ids []packet.ID) ([]Place, error)
 	// LockAccounts locks accounts, which must be sorted ascending, and returns
 	// them; an account that does not exist is fault.NotFound.
 	LockAccounts(mchIDs []string) ([]ledger.Book, error)
@@ -183,8 +183,8 @@ type Tx interface {
 
 	// InsertSetting sets a name once. ErrStale if it is set.
 	InsertSetting(name, value string) error
-	// DeleteSetting unsets a name; it may be unset.
-	DeleteSetting(name string) error
+	// DeleteSetting unsets a name that has a value. ErrStale if it has not, or another.
+	DeleteSetting(name, value string) error
 	// InsertMerchant adds a merchant with an empty account. ErrStale if it exists.
 	InsertMerchant(Merchant) error
 	// UpdateMerchant replaces a merchant's name and settings. fault.NotFound if there

@@ -30,3 +30,18 @@ func Layout() (columns, with map[string]string) {
 	}
 	return columns, with
 }
+
+// Queries are the statements that look for rows, by the methods that run them.
+func Queries() map[string]string {
+	return map[string]string{
+		"Setting": settingRow, "Kinds": kindList, "Merchant": merchantRow, "Merchants": merchantList, "NextMerchant": merchantNext,
+		"Keys": keyList, "Account": accountRow, "LockAccounts": accountLock, "AccountEntry": accountEntryRow, "AccountEntries": accountEntryList,
+		"Bill": billRow, "Bills": billList, "DaySum": daySumRow, "TicketUsed": ticketRow,
+		"Packet": packetRow, "Packets": packetList, "PacketsOf": packetListOf, "LockPackets of one": lockOne, "LockPackets": lockMany,
+		"Claims": claimList, "Entries": entryList, "Strays": strayList, "Due": dueList, "Follower": followerRow, "Unsettled": unsettledList,
+		"Payouts": payoutList, "PayoutsOf": payoutListOf, "PayoutsDue": payoutDueList, "PayoutEvents": payoutEventList,
+		"InsertPayoutEvents": payoutEventNum, "UpdateHeads of one": headMove, "UpdateHeads": headMoves, "Settle": packetSettle,
+		"UpdateAccounts": accountUpdate, "SaveDaySums": daySumForget, "SaveFollower": followerUpdate, "UpdatePayouts": payoutUpdate,
+		"DeleteSetting": settingDelete, "UpdateMerchant": merchantUpdate, "RetireKeys": keyRetire, "RetireKey": keyRetireOne, "UseTicket": ticketForget,
+	}
+}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -25,18 +26,24 @@ const (
 )
 
 // migrate brings tables of some version, 0 for none, up to the newest that this program
-// knows. There is no way back: tables that are newer are refused. Processes that start
-// at the same time take turns, by a row of a table of goose's.
+// knows, and spreads them. There is no way back: tables that are newer are refused.
+// Processes that start at the same time take turns, by a row of a table of goose's.
 func migrate(ctx context.Context, cfg *pgx.ConnConfig, has int64, d Distribution) error {
-	return withProvider(cfg, func(p *goose.Provider) error {
-		err := checkVersion(has, p)
+	return withMigrator(cfg, func(m *migrator) error {
+		err := m.checkVersion(has)
 		if errors.Is(err, errOlder) {
-			_, err = p.Up(ctx)
+			_, err = m.provider.Up(ctx)
 		}
 		if err != nil {
 			return err
 		}
-		return withConn(ctx, cfg, func(c *pgx.Conn) error { return distribute(ctx, c, d) })
+		return withConn(ctx, cfg, func(c *pgx.Conn) error {
+			todo, err := unspread(ctx, c, d)
+			if err != nil || len(todo) == 0 {
+				return err
+			}
+			return m.inTurn(ctx, func() error { return distribute(ctx, c) })
+		})
 	})
 }
 
@@ -44,8 +51,8 @@ func migrate(ctx context.Context, cfg *pgx.ConnConfig, has int64, d Distribution
 var errOlder = errors.New("start the server once, which brings them up, or use the program that made them")
 
 // checkVersion refuses tables that are not those that this program knows.
-func checkVersion(has int64, p *goose.Provider) error {
-	sources := p.ListSources()
+func (m *migrator) checkVersion(has int64) error {
+	sources := m.provider.ListSources()
 	knows := sources[len(sources)-1].Version
 	switch {
 	case has > knows:
@@ -82,24 +89,39 @@ func withConn(ctx context.Context, cfg *pgx.ConnConfig, f func(*pgx.Conn) error)
 	return cmp.Or(f(c), c.Close(context.WithoutCancel(ctx)))
 }
 
-// withProvider hands over what knows the migrations of a database.
-func withProvider(cfg *pgx.ConnConfig, f func(*goose.Provider) error) (err error) {
-	db := stdlib.OpenDB(*cfg)
-	defer func() { err = cmp.Or(err, db.Close()) }()
+// migrator knows the migrations of a database.
+type migrator struct {
+	db       *sql.DB
+	provider *goose.Provider
+	locker   lock.Locker
+}
+
+// withMigrator hands over the migrator of a database.
+func withMigrator(cfg *pgx.ConnConfig, f func(*migrator) error) (err error) {
+	m := &migrator{db: stdlib.OpenDB(*cfg)}
+	defer func() { err = cmp.Or(err, m.db.Close()) }()
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	locker, err := lock.NewPostgresTableLocker(lock.WithTableName("migrations_lock"), lock.WithTableLockTimeout(migratePause, migrateTries))
+	m.locker, err = lock.NewPostgresTableLocker(lock.WithTableName("migrations_lock"), lock.WithTableLockTimeout(migratePause, migrateTries))
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithTableName("migrations"), goose.WithDisableGlobalRegistry(true), goose.WithLocker(locker))
+	m.provider, err = goose.NewProvider(goose.DialectPostgres, m.db, files,
+		goose.WithTableName("migrations"), goose.WithDisableGlobalRegistry(true), goose.WithLocker(m.locker))
 	if err != nil {
 		return err
 	}
-	return f(p)
+	return f(m)
+}
+
+// inTurn runs f while no other process runs migrations.
+func (m *migrator) inTurn(ctx context.Context, f func() error) error {
+	if err := m.locker.Lock(ctx, m.db); err != nil {
+		return err
+	}
+	return cmp.Or(f(), m.locker.Unlock(ctx, m.db))
 }
 
 // spread is how Citus spreads a table.
@@ -128,50 +150,44 @@ var layout = []spread{
 	{"kinds", "", ""},
 }
 
-// distribute spreads the tables that are not spread yet. It refuses to take tables that
-// are spread for tables that are not: statements would be refused later.
-func distribute(ctx context.Context, c *pgx.Conn, d Distribution) error {
-	switch spreads, err := exists(ctx, c, "pg_dist_partition"); {
+// unspread lists the tables that are yet to be spread. It refuses to take tables that are
+// spread for tables that are not: statements would be refused later.
+func unspread(ctx context.Context, c *pgx.Conn, d Distribution) (todo []spread, err error) {
+	switch known, err := exists(ctx, c, "pg_dist_partition"); {
 	case err != nil:
-		return err
-	case !spreads && d == Citus:
-		return errors.New("distribution is citus, and the database has no extension of that name; run in it: CREATE EXTENSION citus")
-	case !spreads:
-		return nil
+		return nil, err
+	case !known && d == Citus:
+		return nil, errors.New("distribution is citus, and the database has no extension of that name; run in it: CREATE EXTENSION citus")
+	case !known:
+		return nil, nil
 	}
-	for _, l := range layout {
-		switch done, err := l.done(ctx, c); {
+	for _, s := range layout {
+		var done bool
+		const query = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass)"
+		switch err := c.QueryRow(ctx, query, s.table).Scan(&done); {
 		case err != nil:
-			return err
+			return nil, err
 		case done && d != Citus:
-			return errors.New("its tables are spread by Citus; set distribution to citus")
-		case done || d != Citus:
-			continue
-		}
-		if err := l.do(ctx, c); err != nil {
-			return fmt.Errorf("distribute %s: %w", l.table, err)
+			return nil, errors.New("its tables are spread by Citus; set distribution to citus")
+		case !done && d == Citus:
+			todo = append(todo, s)
 		}
 	}
-	return nil
+	return todo, nil
 }
 
-func (s spread) done(ctx context.Context, c *pgx.Conn) (done bool, err error) {
-	err = c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = $1::text::regclass)", s.table).Scan(&done)
-	return done, err
-}
-
-// do spreads the table, unless another process does so at the same time.
-func (s spread) do(ctx context.Context, c *pgx.Conn) (err error) {
-	if s.column == "" {
-		_, err = c.Exec(ctx, "SELECT create_reference_table($1::text::regclass)", s.table)
-	} else {
-		_, err = c.Exec(ctx, "SELECT create_distributed_table($1::text::regclass, $2, colocate_with => $3)", s.table, s.column, s.with)
-	}
-	if err == nil {
-		return nil
-	}
-	if done, failed := s.done(ctx, c); done && failed == nil {
-		return nil
+// distribute spreads the tables that are not spread yet.
+func distribute(ctx context.Context, c *pgx.Conn) error {
+	todo, err := unspread(ctx, c, Citus)
+	for _, s := range todo {
+		if s.column == "" {
+			_, err = c.Exec(ctx, "SELECT create_reference_table($1::text::regclass)", s.table)
+		} else {
+			_, err = c.Exec(ctx, "SELECT create_distributed_table($1::text::regclass, $2, colocate_with => $3)", s.table, s.column, s.with)
+		}
+		if err != nil {
+			return fmt.Errorf("distribute %s: %w", s.table, err)
+		}
 	}
 	return err
 }

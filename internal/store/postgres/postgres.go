@@ -48,7 +48,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/pressly/goose/v3"
 
 	"hongbao.example/hongbao/internal/fault"
 	"hongbao.example/hongbao/internal/store"
@@ -132,7 +131,7 @@ func OpenReadOnly(ctx context.Context, dsn string, o Options) (*Store, error) {
 		if err != nil {
 			return err
 		}
-		return withProvider(cfg, func(p *goose.Provider) error { return checkVersion(has, p) })
+		return withMigrator(cfg, func(m *migrator) error { return m.checkVersion(has) })
 	})
 }
 
@@ -174,6 +173,9 @@ func parse(dsn string, o Options) (*pgxpool.Config, error) {
 	c := cfg.ConnConfig
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, connectWait)
 	c.DialFunc = dial
+	if !o.readOnly { // of several machines, the one that can be written to; never a standby
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	c.AfterConnect = o.checkServer
 	c.OnNotice = noteWarning
 	c.RuntimeParams["application_name"] = cmp.Or(c.RuntimeParams["application_name"], "hongbao")
@@ -186,19 +188,15 @@ func parse(dsn string, o Options) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
-// unparsed is why a DSN cannot be used. What is said of one that has not the form of a
-// URL may contain any part of it, so nothing is.
+// unparsed is why a DSN cannot be used, without the DSN. What is said of one that has not
+// the form of a URL may contain any part of it, so nothing is.
 func unparsed(dsn string, err error) error {
 	u, malformed := url.Parse(dsn)
-	if malformed == nil && u.User != nil {
-		if password, _ := u.User.Password(); password != "" && strings.Contains(err.Error(), password) {
-			malformed = err
-		}
-	}
-	if malformed != nil {
+	at := strings.LastIndex(err.Error(), "`: ") // behind what could not be parsed
+	if malformed != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || at < 0 {
 		return errors.New("postgres: the database's URL is not of the form postgres://user:password@host:port/database?sslmode=verify-full")
 	}
-	return fmt.Errorf("postgres: %w", err)
+	return errors.New("postgres: the database's URL: " + err.Error()[at+len("`: "):])
 }
 
 // checkServer refuses servers that are too old, and those whose commits are not

@@ -39,28 +39,29 @@ func single() postgres.Options { return postgres.Options{Volatile: true} }
 // create makes the tables in an empty schema for the length of a test.
 func create(t testing.TB, dsn string, o postgres.Options) *postgres.Store {
 	t.Helper()
-	return opened(t)(postgres.Create(context.WithoutCancel(t.Context()), dsn, o))
+	s, err := postgres.Create(context.WithoutCancel(t.Context()), dsn, o)
+	return opened(t, s, err)
 }
 
 // open opens a database for the length of a test.
 func open(t testing.TB, dsn string, o postgres.Options) *postgres.Store {
 	t.Helper()
-	return opened(t)(postgres.Open(context.WithoutCancel(t.Context()), dsn, o))
+	s, err := postgres.Open(context.WithoutCancel(t.Context()), dsn, o)
+	return opened(t, s, err)
 }
 
-func opened(t testing.TB) func(*postgres.Store, error) *postgres.Store {
-	return func(s *postgres.Store, err error) *postgres.Store {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		})
-		return s
+// opened is a database that was opened for the length of a test.
+func opened(t testing.TB, s *postgres.Store, err error) *postgres.Store {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
 }
 
 // with is a DSN with further parameters: pairs of name and value.

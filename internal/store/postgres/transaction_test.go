@@ -78,6 +78,27 @@ func TestWhatAServersErrorMeansBeforeCommit(t *testing.T) {
 	}
 }
 
+// TestAServersErrorComesBeforeTheClosuresOwn: a closure that makes something else of it
+// has not been told no.
+func TestAServersErrorComesBeforeTheClosuresOwn(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.Schema(t)
+	s := create(t, dsn, single())
+	failing(connect(t, dsn), "40001", 2)
+	runs := 0
+	if err := s.Update(t.Context(), func(tx store.Tx) error {
+		if runs++; tx.InsertSetting("n", "v") != nil && runs == 1 {
+			return errors.New("an error of the closure's own")
+		}
+		return nil
+	}); err != nil || runs != 3 {
+		t.Errorf("update: %v, in %d runs; want 3", err, runs)
+	}
+	if v := value(t, s, "n"); v != "v" {
+		t.Errorf("setting %q", v)
+	}
+}
+
 // twoMerchants writes two accounts to lock.
 func twoMerchants(t *testing.T, s *postgres.Store) {
 	t.Helper()
@@ -292,33 +313,20 @@ func TestAnIdleTransactionIsEndedByTheServerAndRunsAgain(t *testing.T) {
 	}))
 	other := connect(t, with(t, dsn, "application_name", "other"))
 	const idle = "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND state = 'idle in transaction'"
-	for at, hang := range map[string]func(tx store.Tx, first bool) error{
-		"a statement": func(tx store.Tx, first bool) error {
-			if first {
-				other.until(0, idle, name)
-			}
-			return tx.InsertSetting("a statement again", "v")
-		},
-		"COMMIT": func(_ store.Tx, first bool) error {
-			if first {
-				other.until(0, idle, name)
-			}
-			return nil
-		},
-	} {
-		runs := 0
-		if err := s.Update(t.Context(), func(tx store.Tx) error {
-			runs++
-			if err := tx.InsertSetting(at, "v"); err != nil {
-				return err
-			}
-			return hang(tx, runs == 1)
-		}); err != nil || runs != 2 {
-			t.Errorf("it was silent before %s: %v, in %d runs; want 2", at, err, runs)
+	runs := 0
+	if err := s.Update(t.Context(), func(tx store.Tx) error {
+		if err := tx.InsertSetting("n", "v"); err != nil {
+			return err
 		}
-		if v := value(t, s, at); v != "v" {
-			t.Errorf("setting %q", v)
+		if runs++; runs == 1 {
+			other.until(0, idle, name)
 		}
+		return tx.InsertSetting("m", "v")
+	}); err != nil || runs != 2 {
+		t.Errorf("update: %v, in %d runs; want 2", err, runs)
+	}
+	if v := value(t, s, "n") + value(t, s, "m"); v != "vv" {
+		t.Errorf("settings %q", v)
 	}
 }
 

@@ -43,7 +43,10 @@ func (n *network) through(o postgres.Options) postgres.Options {
 }
 
 // plain is a DSN whose connections are not encrypted, so that a network can read them.
-func plain(t testing.TB, dsn string) string { return with(t, dsn, "sslmode", "disable") }
+func plain(t testing.TB, dsn string) string {
+	t.Helper()
+	return with(t, dsn, "sslmode", "disable")
+}
 
 // wire is the store's end of a connection through a network.
 type wire struct {

@@ -19,15 +19,15 @@ import (
 // tx reads and writes in the transaction of a session.
 type tx struct{ reader }
 
-// headSeq is how far a packet has come.
-type headSeq struct {
-	id  packet.ID
-	seq uint64
+// placed is how far a packet's book has come.
+type placed struct {
+	id    packet.ID
+	place store.Place
 }
 
-func scanHeadSeq(r *table.Row) headSeq { return headSeq{id: r.ID(), seq: r.Uint()} }
+func scanPlaced(r *table.Row) placed { return placed{id: r.ID(), place: table.ScanPlace(r)} }
 
-func (t tx) LockPackets(ids []packet.ID) ([]uint64, error) {
+func (t tx) LockPackets(ids []packet.ID) ([]store.Place, error) {
 	if !slices.IsSorted(ids) {
 		return nil, t.fail(errors.New("postgres: packets are locked out of order"))
 	}
@@ -36,17 +36,17 @@ func (t tx) LockPackets(ids []packet.ID) ([]uint64, error) {
 	if len(ids) > 1 && !t.distributed {
 		queries = single(lockMany, column(ids, number))
 	}
-	heads, err := locks(t.session, queries, scanHeadSeq)
+	heads, err := locks(t.session, queries, scanPlaced)
 	if err != nil {
 		return nil, err
 	}
-	seqs := make([]uint64, len(ids))
+	places := make([]store.Place, len(ids))
 	for _, h := range heads {
 		if i, found := slices.BinarySearch(ids, h.id); found {
-			seqs[i] = h.seq
+			places[i] = h.place
 		}
 	}
-	return seqs, nil
+	return places, nil
 }
 
 func (t tx) LockAccounts(mchIDs []string) ([]ledger.Book, error) {
@@ -211,9 +211,9 @@ func (t tx) InsertSetting(name, value string) error {
 	return t.insert(store.ErrStale, settingInsert, name, value)
 }
 
-func (t tx) DeleteSetting(name string) error {
-	_, err := t.exec(settingDelete, name)
-	return err
+func (t tx) DeleteSetting(name, value string) error {
+	changed, err := t.exec(settingDelete, name, value)
+	return t.swapped(changed, 1, err)
 }
 
 func (t tx) InsertMerchant(m store.Merchant) error {

@@ -45,7 +45,7 @@ func Lists() map[string]string {
 func Rows() map[string]string {
 	return map[string]string{
 		"Setting": queries[settingRow], "Merchant": queries[merchantRow], "NextMerchant": queries[merchantNext], "Account": queries[accountRow], "AccountEntry": queries[accountEntryRow],
-		"Bill": queries[billRow], "Packet": queries[packetRow], "LockPackets": queries[packetSeq], "Follower": queries[followerRow],
+		"Bill": queries[billRow], "Packet": queries[packetRow], "LockPackets": queries[packetPlace], "Follower": queries[followerRow],
 		"UpdateHeads": queries[headMove], "Settle": queries[packetSettle], "UpdateAccounts": queries[accountUpdate],
 		"SaveFollower": queries[followerUpdate], "UpdatePayouts": queries[payoutUpdate], "InsertPayoutEvents": queries[payoutEventInsert],
 		"DaySum": queries[daySumRow], "SaveDaySums": queries[daySumForget],

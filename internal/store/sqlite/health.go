@@ -28,7 +28,7 @@ func (s *Store) Health(ctx context.Context) error {
 	ailing := s.ailing.Swap(false)
 	err := s.Update(ctx, func(tx store.Tx) error {
 		if ailing {
-			return errors.Join(tx.InsertSetting(probe, ""), tx.DeleteSetting(probe))
+			return errors.Join(tx.InsertSetting(probe, ""), tx.DeleteSetting(probe, ""))
 		}
 		if _, err := tx.Setting(store.SettingEnvironment); !errors.Is(err, fault.NotFound) {
 			return err

@@ -99,7 +99,7 @@ func (r reader) Due(after store.Deadline, until int64, limit int) ([]store.Deadl
 }
 
 func (r reader) Follower(id packet.ID, worker string) (store.Follower, error) {
-	f, err := one(r.session, followerRow, table.ScanPlace, int64(id), worker)
+	f, err := one(r.session, followerRow, table.ScanFollower, int64(id), worker)
 	f.Packet, f.Worker = id, worker
 	if fault.CodeOf(err) == fault.NotFound {
 		return f, nil

@@ -34,7 +34,7 @@ const (
 	packetRow
 	packetList
 	packetListOf
-	packetSeq
+	packetPlace
 	claimList
 	entryList
 	strayList
@@ -105,7 +105,7 @@ var queries = [...]string{
 	packetRow:    table.SelectPackets("t.packet_id = ?"),
 	packetList:   table.SelectPackets("t.packet_id > ? ORDER BY t.packet_id LIMIT ?"),
 	packetListOf: table.SelectPackets("t.mch_id = ? AND t.packet_id < ? ORDER BY t.packet_id DESC LIMIT ?"),
-	packetSeq:    "SELECT seq FROM packets WHERE id = ?",
+	packetPlace:  "SELECT seq, hash FROM packets WHERE id = ?",
 	claimList:    "SELECT " + table.ClaimColumns + " FROM claims WHERE packet_id = ? AND seq > ? ORDER BY slot",
 	entryList:    "SELECT " + table.EntryColumns + " FROM entries WHERE packet_id = ? ORDER BY seq",
 	strayList:    table.SelectStrays("?", "?"),
@@ -143,7 +143,7 @@ var queries = [...]string{
 		" FROM payout_events WHERE packet_id = ? AND claimant = ? AND generation = ?",
 
 	settingInsert:  insertInto("settings", table.SettingColumns),
-	settingDelete:  "DELETE FROM settings WHERE name = ?",
+	settingDelete:  "DELETE FROM settings WHERE name = ? AND value = ?",
 	merchantInsert: insertInto("merchants", table.MerchantColumns),
 	merchantUpdate: "UPDATE merchants SET name = ?, settings = ? WHERE mch_id = ?",
 	accountInsert:  insertInto("accounts", table.AccountColumns),

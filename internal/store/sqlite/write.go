@@ -15,19 +15,19 @@ import (
 // one transaction writes, no other does.
 type tx struct{ reader }
 
-func (t tx) LockPackets(ids []packet.ID) ([]uint64, error) {
+func (t tx) LockPackets(ids []packet.ID) ([]store.Place, error) {
 	if !slices.IsSorted(ids) {
 		return nil, t.fail(errors.New("sqlite: packets are locked out of order"))
 	}
-	seqs := make([]uint64, len(ids))
+	places := make([]store.Place, len(ids))
 	for i, id := range ids {
-		seq, err := one(t.session, packetSeq, (*table.Row).Uint, int64(id))
+		place, err := one(t.session, packetPlace, table.ScanPlace, int64(id))
 		if err != nil && fault.CodeOf(err) != fault.NotFound {
 			return nil, err
 		}
-		seqs[i] = seq
+		places[i] = place
 	}
-	return seqs, nil
+	return places, nil
 }
 
 func (t tx) LockAccounts(mchIDs []string) ([]ledger.Book, error) {
@@ -155,10 +155,7 @@ func (t tx) InsertSetting(name, value string) error {
 	return t.insert(store.ErrStale, settingInsert, name, value)
 }
 
-func (t tx) DeleteSetting(name string) error {
-	_, err := t.exec(settingDelete, name)
-	return err
-}
+func (t tx) DeleteSetting(name, value string) error { return t.swap(settingDelete, name, value) }
 
 func (t tx) InsertMerchant(m store.Merchant) error {
 	row, err := table.MerchantRow(&m)

@@ -177,17 +177,17 @@ func (h *history) insertPacket(tx store.Tx) error {
 
 func (h *history) updateHead(tx store.Tx) error {
 	id := h.id()
-	seqs, err := tx.LockPackets([]packet.ID{id})
+	places, err := tx.LockPackets([]packet.ID{id})
 	if err != nil {
 		return err
 	}
-	h.tell("locked %d at %v", id, seqs)
-	from := seqs[0]
+	h.tell("locked %d at %v", id, places)
+	from := places[0].Seq
 	if !h.often() {
 		from++
 	}
 	return tx.UpdateHeads([]store.HeadUpdate{{From: from, To: packet.Head{
-		ID: id, Seq: seqs[0] + 1, Hash: h.hash(), At: h.number(), ClaimedNum: h.below(9), Claimed: h.fen(), Refunded: h.fen(),
+		ID: id, Seq: places[0].Seq + 1, Hash: h.hash(), At: h.number(), ClaimedNum: h.below(9), Claimed: h.fen(), Refunded: h.fen(),
 		Returned: h.fen(), Held: !h.often(), Ended: !h.often(),
 	}}})
 }

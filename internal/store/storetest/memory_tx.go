@@ -58,15 +58,16 @@ func add[K comparable, V any](m map[K][]V, key K, row *V, like func(*V) bool) er
 	return nil
 }
 
-func (t *memoryTx) LockPackets(ids []packet.ID) ([]uint64, error) {
+func (t *memoryTx) LockPackets(ids []packet.ID) ([]store.Place, error) {
 	if !slices.IsSorted(ids) {
 		return nil, t.fail(errors.New("memory: packets are locked out of order"))
 	}
-	seqs := make([]uint64, len(ids))
+	places := make([]store.Place, len(ids))
 	for i, id := range ids {
-		seqs[i] = t.packets[id].Head.Seq
+		head := t.packets[id].Head
+		places[i] = store.Place{Seq: head.Seq, Hash: head.Hash}
 	}
-	return seqs, t.err
+	return places, t.err
 }
 
 func (t *memoryTx) LockAccounts(mchIDs []string) ([]ledger.Book, error) {
@@ -199,9 +200,12 @@ func (t *memoryTx) InsertSetting(name, value string) error {
 	return insert(t, t.settings, name, value)
 }
 
-func (t *memoryTx) DeleteSetting(name string) error {
+func (t *memoryTx) DeleteSetting(name, value string) error {
 	if t.err != nil {
 		return t.err
+	}
+	if was, set := t.settings[name]; !set || was != value {
+		return t.fail(store.ErrStale)
 	}
 	delete(t.settings, name)
 	return nil

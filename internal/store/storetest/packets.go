@@ -55,8 +55,8 @@ var packets = map[string]func(*bed){
 		p3.Head.Seq = 5
 		b.insert(p1, p3)
 		b.update(func(tx store.Tx) error {
-			seqs, err := tx.LockPackets([]packet.ID{ID(1), ID(2), ID(3)})
-			same(b.T, seqs, []uint64{1, 0, 5})
+			places, err := tx.LockPackets([]packet.ID{ID(1), ID(2), ID(3)})
+			same(b.T, places, []store.Place{{Seq: 1, Hash: p1.Head.Hash}, {}, {Seq: 5, Hash: p3.Head.Hash}})
 			return err
 		})
 	},

@@ -257,15 +257,15 @@ var transactions = map[string]func(*bed){
 			}
 			start.Do(func() {
 				go func() {
-					var seqs []uint64
+					var places []store.Place
 					if err := b.once.Update(b.Context(), func(tx store.Tx) (err error) {
-						seqs, err = tx.LockPackets([]packet.ID{ID(1)})
+						places, err = tx.LockPackets([]packet.ID{ID(1)})
 						return err
 					}); err != nil {
 						b.Errorf("second update: %v", err)
-						seqs = []uint64{0}
+						places = make([]store.Place, 1)
 					}
-					second <- seqs[0]
+					second <- places[0].Seq
 				}()
 			})
 			p, err := tx.Packet(ID(1))

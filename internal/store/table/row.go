@@ -142,8 +142,11 @@ func ScanDeadline(r *Row) store.Deadline {
 	return store.Deadline{At: at, Packet: r.ID()}
 }
 
-// ScanPlace reads seq and fence of a follower.
-func ScanPlace(r *Row) store.Follower { return store.Follower{Seq: r.Uint(), Fence: r.Uint()} }
+// ScanPlace reads seq and hash of a head.
+func ScanPlace(r *Row) store.Place { return store.Place{Seq: r.Uint(), Hash: r.hash()} }
+
+// ScanFollower reads seq and fence of a follower.
+func ScanFollower(r *Row) store.Follower { return store.Follower{Seq: r.Uint(), Fence: r.Uint()} }
 
 // ScanPayout reads PayoutColumns.
 func ScanPayout(r *Row) store.Payout {
