@@ -143,7 +143,7 @@ func New(cfg Config) (*Engine, error) {
 		cancel()
 		return nil, err
 	}
-	if err := e.askDatabase(ctx, cfg.Now()); err != nil {
+	if err := e.askDatabase(ctx); err != nil {
 		cancel()
 		return nil, err
 	}

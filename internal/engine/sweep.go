@@ -83,11 +83,11 @@ func (e *Engine) sweep(ctx context.Context) {
 // transaction, and a packet that has ended is not due. The refunds are orders like any
 // other: of a Driven engine, Step must be called meanwhile.
 func (e *Engine) Sweep(ctx context.Context) error {
-	now := e.cfg.Now()
-	if err := e.askDatabase(ctx, now); err != nil {
+	now, elapsed := e.cfg.Now(), e.cfg.Elapsed() // together, before anything that may wait
+	if err := e.compareClocks(ctx, now, elapsed); err != nil {
 		return err
 	}
-	if err := e.compareClocks(ctx, now, e.cfg.Elapsed()); err != nil || !e.ClockHolds() {
+	if err := e.askDatabase(ctx); err != nil || !e.ClockHolds() {
 		return err
 	}
 	until := now.Add(-e.cfg.RefundDelay).UnixMilli()
@@ -108,19 +108,23 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// askDatabase compares the wall clock with the database's, if it has one of its own.
-func (e *Engine) askDatabase(ctx context.Context, wall time.Time) error {
+// askDatabase compares the wall clock with the database's, if it has one of its own. Their
+// time is of some moment between question and answer, which may lie far apart, so the
+// clocks differ by no less than it is outside of the two.
+func (e *Engine) askDatabase(ctx context.Context) error {
 	if e.cfg.DatabaseNow == nil {
 		return nil
 	}
+	asked := e.cfg.Now()
 	theirs, err := e.cfg.DatabaseNow(ctx)
 	if err != nil {
 		return err
 	}
+	ahead := max(asked.Sub(theirs), 0) + min(e.cfg.Now().Sub(theirs), 0)
 	before := e.apart()
-	e.sweeper.ahead.Store(int64(wall.Sub(theirs)))
+	e.sweeper.ahead.Store(int64(ahead))
 	if e.apart() && !before {
-		e.log.Error("this machine's clock is not with the database's; refunds are left to others until it is", "ahead", wall.Sub(theirs).String())
+		e.log.Error("this machine's clock is not with the database's; refunds are left to others until it is", "ahead", ahead.String())
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func Create(ctx context.Context, cfg config.Config, key vault.Key) error {
 			return err
 		}
 		if len(merchants) > 0 {
-			return fmt.Errorf("the database %s has merchants: %w", cfg.Database, fs.ErrExist)
+			return fmt.Errorf("the database %s has merchants: %w. If they are of an init that was cut off, drop its tables first", cfg.Database, fs.ErrExist)
 		}
 		for name, value := range map[string]string{
 			store.SettingEnvironment: string(cfg.Environment),

@@ -28,6 +28,7 @@ const (
 	readWait   = 30 * time.Second
 	writeWait  = 60 * time.Second
 	idleWait   = 2 * time.Minute
+	closeWait  = 4 * time.Second // with the default stop_wait, 14 s in all
 	headerMax  = 32 << 10
 )
 
@@ -231,11 +232,30 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	err = errors.Join(err, s.operator.Shutdown(wait))
 	cancel()
-	paying.Wait()
 	for range running {
 		if e := <-ended; e != nil && !errors.Is(e, http.ErrServerClosed) {
 			err = errors.Join(err, e)
 		}
 	}
-	return errors.Join(fatal, err, s.Core.Close(), s.release())
+	return errors.Join(fatal, err, s.close(&paying))
+}
+
+// close gives up the database once what is under way has ended, or has not in closeWait:
+// a database that does not answer must not keep the process, and what a commit of unknown
+// fate comes to is the database's to say, not ours.
+func (s *Server) close(paying *sync.WaitGroup) error {
+	closed := make(chan error, 1)
+	go func() {
+		paying.Wait()
+		closed <- errors.Join(s.Core.Close(), s.release())
+	}()
+	late := time.NewTimer(closeWait)
+	defer late.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-late.C:
+		s.log.Warn("the database does not answer; stopping without it", "waited", closeWait.String())
+		return nil
+	}
 }

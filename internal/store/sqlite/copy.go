@@ -45,8 +45,10 @@ func Copy(ctx context.Context, from, to string, settings func() map[string]strin
 	if _, err := os.Stat(from); err != nil {
 		return c, fmt.Errorf("sqlite: copy: %w", err)
 	}
-	if err := checkKnown(ctx, from); err != nil {
-		return c, fmt.Errorf("sqlite: copy %s: %w", from, err)
+	for _, check := range []func() error{func() error { return checkKnown(ctx, from) }, func() error { return checkDamage(from) }} {
+		if err := check(); err != nil {
+			return c, fmt.Errorf("sqlite: copy %s: %w", from, err)
+		}
 	}
 	f, err := os.OpenFile(filepath.Clean(to), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {

@@ -166,3 +166,24 @@ func TestALogThatIsBeingWrittenIsNotDamaged(t *testing.T) {
 	done.Store(true)
 	writing.Wait()
 }
+
+// TestADamagedLogIsNotCopied: a backup without the commits behind the damage would look
+// as if nothing had happened.
+func TestADamagedLogIsNotCopied(t *testing.T) {
+	t.Parallel()
+	for _, make := range pasts {
+		p := make(t)
+		log := slices.Clone(p.log)
+		at := p.commits[0].end + frameHeaderBytes + 100
+		if !p.evident(at) {
+			continue
+		}
+		log[at] ^= 1
+		to := filepath.Join(t.TempDir(), "copy.db")
+		if c, err := sqlite.Copy(t.Context(), p.write(t, log), to, func() map[string]string { return nil }); err == nil {
+			t.Errorf("copied %+v", c)
+		}
+		return
+	}
+	t.Fatal("no past fits")
+}
