@@ -66,7 +66,7 @@ func run() (err error) {
 		return err
 	}
 	server := filepath.Join(o.dir, "hongbao")
-	if out, err := exec.Command("go", "build", "-o", server, "./cmd/hongbao").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(context.Background(), "go", "build", "-o", server, "./cmd/hongbao").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
 	for i := range o.rounds {
@@ -89,7 +89,7 @@ func filled(o options) (page string, err error) {
 		return "", err
 	}
 	began := time.Now()
-	c := exec.Command(self, "-fill", "-dir", o.dir, "-claims", fmt.Sprint(o.claims), "-num", fmt.Sprint(o.num)) //nolint:gosec // this program
+	c := exec.CommandContext(context.Background(), self, "-fill", "-dir", o.dir, "-claims", fmt.Sprint(o.claims), "-num", fmt.Sprint(o.num)) //nolint:gosec // this program
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -120,7 +120,7 @@ func filled(o options) (page string, err error) {
 // start starts the server, waits for it, and kills it.
 func start(o options, server, page string, round int) error {
 	began := time.Now()
-	c := exec.Command(server, "serve", "--dir", o.dir)
+	c := exec.CommandContext(context.Background(), server, "serve", "--dir", o.dir)
 	log, err := os.Create(filepath.Join(o.dir, "serve.log"))
 	if err != nil {
 		return err

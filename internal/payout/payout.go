@@ -23,9 +23,10 @@
 //
 // During a pause (Pause) no payout is sent. It is a setting of the database, so it
 // holds for every worker and across restarts; a worker reads it, and whether the packet
-// is held, just before each submit. A database that was restored from a backup starts with one,
-// because the rail may know more than it: what was claimed before the backup may have
-// been paid after it. So a pause asks about all that would be sent after it.
+// is held, just before each submit. A database that was restored from a backup starts
+// with a pause, because the rail may know more than it: what was claimed before the
+// backup may have been paid after it. So a pause asks about all that would be sent
+// after it.
 //
 //	queued, or a claim without a payout    asked about. Known to the rail: it goes on as
 //	                                       if it had been sent from here. Not known: it

@@ -50,7 +50,7 @@ type Server struct {
 // on. A second server on the same file is refused.
 func New(ctx context.Context, cfg config.Config, o Options) (_ *Server, err error) {
 	s := &Server{log: o.withDefaults().Log}
-	defer func() {
+	defer func() { //nolint:contextcheck // nobody's context ends the end
 		if err != nil {
 			err = errors.Join(err, s.giveUp())
 		}
@@ -237,7 +237,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			err = errors.Join(err, e)
 		}
 	}
-	return errors.Join(fatal, err, s.close(&paying))
+	return errors.Join(fatal, err, s.close(&paying)) //nolint:contextcheck // nobody's context ends the end
 }
 
 // close gives up the database once what is under way has ended, or has not in closeWait:

@@ -6,8 +6,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TriesMax is how many transactions one Update makes at most.
-const TriesMax = triesMax
+// Bounds that tests compare with.
+const (
+	TriesMax   = triesMax
+	SilenceMax = silenceMax
+)
+
+// BoundSilence is how a dialer is told of SilenceMax.
+var BoundSilence = boundSilence
 
 // Tuned are options of which tune has the last word on how to connect.
 func (o Options) Tuned(tune func(*pgx.ConnConfig)) Options {
