@@ -30,10 +30,6 @@ type session struct {
 // update runs f in a read-write transaction. BEGIN and what f asks first make one round
 // trip.
 func (s *session) update(f func(store.Tx) error) error {
-	if s.conn.PgConn().ParameterStatus("in_hot_standby") == "on" {
-		s.lost = true
-		return &againError{errors.New("the server is a standby")}
-	}
 	s.opening = beginWrite
 	if err := f(tx{reader{s}}); err != nil || s.err != nil {
 		s.rollback()
