@@ -259,7 +259,8 @@ func (e *Engine) EndTicketKey(ctx context.Context, mchID, kid string) error {
 // addKey adds k; API keys that are older end at retire.
 func (e *Engine) addKey(ctx context.Context, k store.Key, retire int64) error {
 	err := e.cfg.Store.Update(ctx, func(tx store.Tx) error {
-		if _, err := tx.Merchant(k.MchID); err != nil {
+		// The account's lock keeps two new keys from missing each other.
+		if _, err := tx.LockAccounts([]string{k.MchID}); err != nil {
 			return err
 		}
 		if k.Use == store.APIKey {
