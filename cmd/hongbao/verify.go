@@ -16,7 +16,7 @@ import (
 type verifyCmd struct {
 	where
 	Packet string `placeholder:"SEND_LISTID" help:"This packet alone, with what mirrors it in its merchant's book (default: everything)."`
-	Deep   bool   `help:"Also open what is sealed: payees, seeds, keys."`
+	Deep   bool   `help:"Also open what is sealed (payees, seeds, keys), and look at the file itself."`
 	JSON   bool   `name:"json" help:"Print the report as JSON."`
 }
 

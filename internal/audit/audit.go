@@ -58,7 +58,7 @@ import (
 // Options say what to look at.
 type Options struct {
 	Packet      packet.ID          // this packet alone, with what mirrors it in its merchant's book; 0: everything
-	Deep        bool               // also open what is sealed: payees, seeds, keys
+	Deep        bool               // also open what is sealed (payees, seeds, keys), and look at the file itself
 	Environment packet.Environment // that the database must be of; empty: whatever it says it is
 	FindingsMax int                // stop after so many; default 100
 }
@@ -128,7 +128,7 @@ func (a *audit) run(ctx context.Context) error {
 	if a.options.Packet != 0 {
 		return a.readPacket(ctx, a.options.Packet)
 	}
-	for _, step := range []func(context.Context) error{a.readKinds, a.readAccounts, a.readPackets, a.readCounterparts} {
+	for _, step := range []func(context.Context) error{a.readFile, a.readKinds, a.readAccounts, a.readPackets, a.readCounterparts} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -241,6 +241,25 @@ func instanceKeyAgrees(d *database) *wrong {
 		return nil
 	}
 	return wrongf("settings name="+store.SettingFingerprint, "the database is of the instance key %q, not %q", d.fingerprint, d.wantFingerprint)
+}
+
+// readFile has the store look under its rows, if it can: a row that an index has lost is
+// there, and still nobody finds it.
+func (a *audit) readFile(ctx context.Context) error {
+	s, ok := a.store.(interface {
+		Damage(ctx context.Context) (string, error)
+	})
+	if !ok || !a.options.Deep {
+		return nil
+	}
+	switch damage, err := s.Damage(ctx); {
+	case err != nil:
+		return fmt.Errorf("audit: file: %w", err)
+	case damage != "":
+		return a.found(readable, &wrong{"file", damage})
+	default:
+		return nil
+	}
 }
 
 func (a *audit) readKinds(ctx context.Context) error {

@@ -80,9 +80,14 @@ func (w *world) goOn(t *task) {
 		if len(points) == 0 {
 			return
 		}
-		w.resume(pick(w.rand, points))
+		at := pick(w.rand, points)
+		w.resume(at)
 		w.look()
-		if w.failure != nil || w.rand.IntN(6) == 0 {
+		pauses := 6
+		if at.use == call {
+			pauses = 2 // while others ask the rail for the same
+		}
+		if w.failure != nil || w.rand.IntN(pauses) == 0 {
 			return
 		}
 	}
